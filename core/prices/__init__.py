@@ -1,0 +1,19 @@
+"""The price book: which Claude models there are and what a token of each costs on a given day.
+
+The figures live in `models.toml` and `prices.toml` as dated rows with their source; the code only reads them.
+"""
+
+from core.prices.book import NaiveTime, PriceBook, UnknownModel, UnpricedModel
+from core.prices.model import Model
+from core.prices.rates import PriceBookInvalid, PriceRow, Rates
+
+__all__ = [
+    "Model",
+    "NaiveTime",
+    "PriceBook",
+    "PriceBookInvalid",
+    "PriceRow",
+    "Rates",
+    "UnknownModel",
+    "UnpricedModel",
+]

@@ -1,0 +1,50 @@
+"""What is known of a Claude model, apart from its price."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Lifecycle = Literal["active", "deprecated", "retired"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A Claude model as the planner needs to know it."""
+
+    id: str
+    """The id that requests use, without a snapshot date."""
+    display_name: str
+    line: str
+    """The tier: haiku, sonnet, opus, fable or mythos."""
+    lifecycle: Lifecycle
+    cache_floor_tokens: int
+    """The shortest prefix that is cached; a shorter one is silently not."""
+    floor_assumed: bool
+    """True where the floor is not published and the one above is our assumption."""
+    max_input_tokens: int
+    max_tokens: int
+    """The most output one request may ask for, without the long-output beta."""
+    chars_per_token: float
+    """An assumed average to plan with before tokens are counted; never part of a bill."""
+    aliases: tuple[str, ...] = ()
+    """Other ids of the same model, such as dated snapshots."""
+    assumed: tuple[str, ...] = ()
+    """The names of the fields above for which no published figure was found."""
+
+    @classmethod
+    def parse(cls, table: Mapping[str, Any], chars_per_token: Mapping[str, Any]) -> "Model":
+        """Build a model from its table in `models.toml`."""
+        assumed = tuple(table.get("assumed", ()))
+        return cls(
+            id=table["id"],
+            display_name=table["display_name"],
+            line=table["line"],
+            lifecycle=table["lifecycle"],
+            cache_floor_tokens=table["cache_floor_tokens"],
+            floor_assumed="cache_floor_tokens" in assumed,
+            max_input_tokens=table["max_input_tokens"],
+            max_tokens=table["max_tokens"],
+            chars_per_token=float(chars_per_token[table["tokenizer"]]),
+            aliases=tuple(table.get("aliases", ())),
+            assumed=assumed,
+        )

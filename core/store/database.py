@@ -1,0 +1,178 @@
+"""The owner of the DuckDB file: lock, migrations, one writer thread, a fresh cursor for every read."""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import duckdb
+import polars as pl
+
+from core.errors import LotwiseError
+from core.store.lock import FileLock
+from core.store.statements import migrations, statements, views
+
+T = TypeVar("T")
+
+
+class StoreClosed(LotwiseError):
+    """The workspace was closed while this was asked for. Reload the page or run the command again."""
+
+
+class StoreFromTheFuture(LotwiseError):
+    """This workspace was written by a newer Lotwise. Update Lotwise, or open another workspace."""
+
+
+class Transaction:
+    """One atomic write: everything run through it is committed together or not at all."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def run(self, name: str, /, **params: Any) -> list[dict[str, Any]]:
+        """Run the named statement and return its rows (of `RETURNING` or `SELECT`) as dicts."""
+        return _rows(self._connection, name, params)
+
+    def merge(self, name: str, frame: pl.DataFrame, /, **params: Any) -> list[dict[str, Any]]:
+        """Run the named statement with `frame` readable in it as the table `incoming`."""
+        self._connection.register("incoming", frame)
+        try:
+            return _rows(self._connection, name, params)
+        finally:
+            self._connection.unregister("incoming")
+
+
+class Store:
+    """One workspace's tables; open it once a process, share it among threads.
+
+    `version` rises with every committed write: a cached read is fresh exactly as long as it has not moved.
+    """
+
+    def __init__(self, root: duckdb.DuckDBPyConnection, lock: FileLock) -> None:
+        self.lock = lock
+        self.version = 0
+        self._root = root
+        self._tasks: queue.SimpleQueue[tuple[Callable[[Transaction], Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._closed = threading.Event()
+        self._closing = threading.Lock()
+        self._writer = threading.Thread(target=self._write_loop, name="lotwise-writer", daemon=True)
+        self._writer.start()
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Lock, open and migrate the file at `path` (made where absent).
+
+        Raises `StoreBusy` while another process owns it, `StoreFromTheFuture` when its migrations are unknown here.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock.take(path.with_suffix(".lock"))
+        try:
+            root = _connect(path)
+            try:
+                _migrate(root)
+            except BaseException:
+                root.close()
+                raise
+        except BaseException:
+            lock.release()
+            raise
+        return cls(root, lock)
+
+    def query(self, name: str, /, **params: Any) -> pl.DataFrame:
+        """Run the named read on a cursor of its own (a snapshot) and return a frame."""
+        with self._cursor() as cursor:
+            frame: pl.DataFrame = cursor.sql(statements()[name], params=params or None).pl()
+            return frame
+
+    def write(self, task: Callable[[Transaction], T]) -> T:
+        """Run `task` on the writer thread in one transaction and return its result after the commit.
+
+        What `task` raises is raised here and nothing of it is kept. Must not be called from inside a task.
+        """
+        done: Future[T] = Future()
+        with self._closing:
+            if self._closed.is_set():
+                raise StoreClosed
+            self._tasks.put((task, done))
+        return done.result()
+
+    def close(self) -> None:
+        """Let queued writes finish, checkpoint, close the file and give the lock back; safe to call twice."""
+        with self._closing:
+            if self._closed.is_set():
+                return
+            self._closed.set()
+            self._tasks.put(None)
+        self._writer.join()
+        self._root.close()
+        self.lock.release()
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        if self._closed.is_set():
+            raise StoreClosed
+        return self._root.cursor()
+
+    def _write_loop(self) -> None:
+        connection = self._root.cursor()
+        while (entry := self._tasks.get()) is not None:
+            task, done = entry
+            try:
+                connection.execute("BEGIN")
+                result = task(Transaction(connection))
+                connection.execute("COMMIT")
+            except BaseException as error:  # handed to the caller: the writer itself must live on
+                _roll_back(connection)
+                done.set_exception(error)
+            else:
+                self.version += 1
+                done.set_result(result)
+            # No reference to the caller's data may outlive its turn: the loop may wait here for hours.
+            del entry, task, done
+        connection.close()
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(str(path))
+    for setting in (
+        "SET TimeZone = 'UTC'",
+        "SET memory_limit = '4GB'",
+        "SET autoinstall_known_extensions = false",
+        "SET enable_external_access = false",
+        "SET lock_configuration = true",
+    ):
+        connection.execute(setting).fetchall()
+    return connection
+
+
+def _migrate(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS migration"
+        " (number INTEGER PRIMARY KEY, name VARCHAR NOT NULL, applied_at TIMESTAMPTZ NOT NULL DEFAULT now())"
+    ).fetchall()
+    applied = {number for (number,) in connection.execute("SELECT number FROM migration").fetchall()}
+    known = {number for number, _, _ in migrations()}
+    if applied - known:
+        raise StoreFromTheFuture(migration=max(applied - known))
+    for number, name, sql in migrations():
+        if number not in applied:
+            connection.execute("BEGIN").fetchall()
+            connection.execute(sql).fetchall()
+            connection.execute("INSERT INTO migration (number, name) VALUES ($1, $2)", [number, name]).fetchall()
+            connection.execute("COMMIT").fetchall()
+    for view in views().values():
+        connection.execute(view).fetchall()
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, name: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+    connection.execute(statements()[name], params or None)
+    columns = [column[0] for column in connection.description or ()]
+    return [dict(zip(columns, row, strict=True)) for row in connection.fetchall()]
+
+
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.execute("ROLLBACK")
+    except duckdb.Error:
+        pass  # the transaction was already gone (a failed COMMIT ends it)

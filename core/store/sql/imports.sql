@@ -1,0 +1,3 @@
+-- name: imports
+-- Every import, newest first.
+SELECT * FROM import_file ORDER BY started_at DESC, import_id
