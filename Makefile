@@ -27,17 +27,17 @@ run: env ## start the dashboard on the demo workspace (WORKSPACE=DIR for your ow
 	@set -eu; workspace="$(WORKSPACE)"; \
 	if [ "$$workspace" = "$(DEMO)" ]; then $(PY) -m core demo --workspace "$$workspace"; fi; \
 	LOTWISE_WORKSPACE="$$workspace"; export LOTWISE_WORKSPACE; \
-	exec $(PY) -m streamlit run app.py $(if $(PORT),--server.port $(PORT))
+	port='$(PORT)'; \
+	exec $(PY) -m streamlit run app.py $${port:+--server.port "$$port"}
 
 test: check ## set up, then run every check and every test with coverage
-	@$(PY) tests/browser/chromium.py || true
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report term $(ARGS)
 
 check: dev ## format, lint, types and layers, without the tests
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
-	@$(PY) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
+	@$(PY) -c 'from importlinter.cli import lint_imports_command as lint; lint(["--no-logo"])'
 
 format: dev ## rewrite the code in the project's format
 	@$(PY) -m ruff check --fix .

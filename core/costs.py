@@ -15,7 +15,7 @@ FREE_OUTCOMES = ("errored", "canceled", "expired")
 """Outcomes that are never billed ("Batch processing", checked 2026-09-26)."""
 
 BILLED_REFUSALS = ("bio", "frontier_llm", "reasoning_extraction")
-"""Categories whose refusals are billed even before any output ("Refusals", checked 2026-09-26; may change)."""
+"""Categories whose refusals are billed even before any output ("Refusals", checked 2026-09-26)."""
 
 BILLED_REFUSALS_SINCE = datetime(2026, 9, 24, tzinfo=UTC)
 """Before this day no refusal without output was billed (Release notes of 2026-09-24)."""

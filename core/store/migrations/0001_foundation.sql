@@ -32,6 +32,7 @@ CREATE TABLE item (
     payload_bytes   BIGINT NOT NULL,        -- of the parameters exactly as sent, before marks
     chain           UBIGINT[] NOT NULL,     -- running hash after each block, in cache order
     depths          BIGINT[] NOT NULL,      -- characters of prompt up to the end of each block
+    overheads       SMALLINT[] NOT NULL DEFAULT [],  -- bytes that a cache mark on each block adds; 0 = cannot be marked
     max_tokens      BIGINT NOT NULL,
     created_at      TIMESTAMPTZ NOT NULL
 );
@@ -44,7 +45,6 @@ CREATE TABLE class (
     prefix_chars   BIGINT NOT NULL,
     prefix_tokens  BIGINT NOT NULL,         -- estimated
     cacheable      BOOLEAN NOT NULL,        -- at or above the model's floor
-    mark_overhead  BIGINT NOT NULL,         -- bytes that the cache mark adds to each request
     preview        VARCHAR NOT NULL,
     created_at     TIMESTAMPTZ NOT NULL
 );
@@ -96,6 +96,7 @@ CREATE TABLE attempt (
     class_id               VARCHAR NOT NULL,
     model                  VARCHAR NOT NULL,
     number                 INTEGER NOT NULL,    -- 1 for an item's first attempt
+    marked                 BOOLEAN NOT NULL DEFAULT false,  -- sent with a cache mark at the end of its class's prefix
     outcome                VARCHAR,             -- succeeded | errored | canceled | expired; null until known
     usable                 BOOLEAN,
     cause                  VARCHAR,             -- why it is not usable; null when it is

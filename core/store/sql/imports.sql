@@ -1,3 +1,53 @@
 -- name: imports
 -- Every import, newest first.
 SELECT * FROM import_file ORDER BY started_at DESC, import_id
+
+-- name: start_import
+-- A file begins to be read.
+INSERT INTO import_file (import_id, source, started_at) VALUES ($import_id, $source, $started_at)
+
+-- name: advance_import
+-- How far a file was read, and what became of its lines so far.
+UPDATE import_file
+SET bytes = $bytes, lines = $lines, added = $added, known = $known, rejected = $rejected, finished_at = $finished_at
+WHERE import_id = $import_id
+
+-- name: drop_import
+-- Forget an import that added nothing, refused nothing and is not worth a line.
+DELETE FROM import_file WHERE import_id = $import_id AND added = 0 AND known = 0 AND rejected = 0
+
+-- name: known_items
+-- Which of the incoming items are stored already, with what content.
+SELECT item_id, content_hash FROM item WHERE item_id IN (SELECT item_id FROM incoming)
+
+-- name: add_items
+-- New items; the caller has taken out those already stored.
+INSERT INTO item BY NAME SELECT * FROM incoming
+
+-- name: add_rejects
+-- Lines set aside, with the reason.
+INSERT INTO reject BY NAME SELECT * FROM incoming
+
+-- name: rejects
+-- The lines of an import that were set aside.
+SELECT r.import_id, f.source, r.line, r.custom_id, r.reason, r.bytes
+FROM reject r JOIN import_file f USING (import_id)
+WHERE r.import_id = $import_id
+ORDER BY r.line
+
+-- name: backlog_chains
+-- Chains of all items never attempted, to find their classes.
+SELECT i.item_id, i.model, i.import_id, i.payload_offset, i.payload_bytes, i.chain, i.depths
+FROM item i
+WHERE NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
+ORDER BY i.import_id, i.line
+
+-- name: put_classes
+-- Classes by id; what is known of one is kept, what the items tell anew is corrected.
+INSERT INTO class BY NAME SELECT * FROM incoming
+ON CONFLICT (class_id) DO UPDATE SET prefix_tokens = excluded.prefix_tokens, cacheable = excluded.cacheable
+
+-- name: set_classes
+-- The class of each incoming item.
+MERGE INTO item USING incoming ON item.item_id = incoming.item_id
+WHEN MATCHED AND item.class_id IS DISTINCT FROM incoming.class_id THEN UPDATE SET class_id = incoming.class_id

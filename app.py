@@ -1,0 +1,55 @@
+"""Start Lotwise: `python app.py`, or `streamlit run app.py`."""
+
+import gc
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+LOG = logging.getLogger("lotwise")
+API_KEY = "ANTHROPIC_API_KEY"
+
+
+def pass_on_secrets() -> None:
+    """Hand the key of `.streamlit/secrets.toml` to the core, which reads the environment only; that one wins."""
+    given = os.environ.get(API_KEY)
+    if st.secrets.load_if_toml_exists() and API_KEY in st.secrets:
+        os.environ[API_KEY] = given or str(st.secrets[API_KEY])
+
+
+@asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
+    """Open the workspace and start its worker before the first visitor; close it after the last."""
+    from core.errors import LotwiseError  # noqa: PLC0415  # the runtime must stand before cached functions load
+    from pages import imports, job, next_steps, proposal, session  # noqa: F401, PLC0415
+
+    pass_on_secrets()
+    try:
+        session.workspace()
+    except LotwiseError as error:
+        LOG.error("%s", error)  # every page says it too, and tries again
+    gc.collect()
+    gc.freeze()  # Streamlit collects garbage after every rerun: what lives for ever need not be looked at again
+    try:
+        yield {}
+    finally:
+        session.close()
+
+
+def on_script_error(error: Exception) -> bool:
+    """Log what no page foresaw, and show a sentence in place of the traceback."""
+    from pages.words import say  # noqa: PLC0415
+
+    LOG.error("a page failed", exc_info=error)
+    st.error(say("app.broken"), icon=":material/error:")
+    return True
+
+
+app = st.App(Path(__file__).resolve().parent / "pages" / "main.py", lifespan=lifespan, on_script_error=on_script_error)
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,65 @@
+"""What a chart function returns, and what its charts have in common."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+AnyChart = alt.Chart | alt.LayerChart
+DAY_AXIS = alt.Axis(title="day (UTC)", format="%-d %b", labelOverlap=True, grid=False)
+HEIGHT = 400
+"""Pixels with axes and legend: Streamlit fits the whole chart into it."""
+MARKS = 2_000
+_NARROW = 1_000
+DIGITS = 6
+"""Significant digits drawn: what nobody can see need not travel to the browser."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A chart and the same in words, or a sentence that says how to get something to draw."""
+
+    chart: AnyChart | None
+    """None where there is nothing to draw."""
+    alt: str
+    """The alternative text, computed from the data; never empty."""
+    empty: str | None = None
+    """What to do next where there is nothing to draw."""
+
+
+def nothing(sentence: str) -> Figure:
+    """The figure of an empty frame."""
+    return Figure(chart=None, alt=sentence, empty=sentence)
+
+
+def figure(chart: AnyChart, text: str) -> Figure:
+    """A drawn figure: full width, with its alternative text in the chart as well."""
+    return Figure(chart=chart.properties(width="container", height=HEIGHT, description=text), alt=text)
+
+
+def layers(*charts: alt.Chart) -> alt.LayerChart:
+    """Charts on top of each other, the last one in front."""
+    return alt.LayerChart(layer=charts)
+
+
+def legend(title: str | None = None) -> alt.Legend:
+    """A legend that leaves the width to the chart."""
+    return alt.Legend(title=title, orient="bottom", columns=3, labelLimit=220)
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Few, round ticks of a logarithmic axis: powers of ten, with their threefold where there is room."""
+    steps = (1, 3) if high < _NARROW * low else (1,)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [step * 10**power if power >= 0 else step / 10**-power for power in powers for step in steps]
+
+
+def pick(name: str, field: str) -> alt.Parameter:
+    """A click on the legend dims everything else; named, so that the same data gives the same chart."""
+    return alt.selection_point(name=name, fields=[field], bind="legend")
+
+
+def dimmed(selection: alt.Parameter, strength: Any = 1.0) -> Any:
+    """Opacity under such a selection."""
+    return alt.when(selection).then(alt.value(strength)).otherwise(alt.value(0.12))

@@ -1,0 +1,93 @@
+"""Classes of the stored backlog: grouped anew after every import, described by one of their items."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from core.grouping import Classes, find_classes
+from core.payloads import PayloadReader
+from core.prices import PriceBook, UnknownModel
+from core.store import Store
+
+# For a model that the price book does not list: the older tokenizer's rough measure.
+_UNKNOWN_CHARS_PER_TOKEN = 3.5
+_PREVIEW_CHARS = 400
+_NAME_CHARS = 60
+
+
+def prefix_tokens(book: PriceBook, model: str, chars: int) -> tuple[int, bool]:
+    """Estimated tokens of a prefix of `chars` characters, and whether that reaches the model's cache floor."""
+    try:
+        listed = book.model(model)
+    except UnknownModel:
+        return round(chars / _UNKNOWN_CHARS_PER_TOKEN), False
+    tokens = round(chars / listed.chars_per_token)
+    return tokens, tokens >= listed.cache_floor_tokens
+
+
+def class_id(key: int) -> str:
+    """The stable name of a class: the running hash at the end of its prefix."""
+    return f"{key:016x}"
+
+
+def regroup(store: Store, folder: Path, book: PriceBook, *, now: datetime) -> None:
+    """Find the classes of all items never attempted and store them; items already sent keep theirs."""
+    backlog = store.query("backlog_chains")
+    if backlog.is_empty():
+        return
+    found = group_frame(backlog)
+    with PayloadReader(folder) as payloads:
+        rows = [
+            _class_row(found, position, backlog.row(int(found.first[position]), named=True), payloads, book, now)
+            for position in range(len(found.keys))
+        ]
+    ids = np.array([class_id(int(key)) for key in found.keys], dtype=object)
+    assigned = pl.DataFrame({"item_id": backlog["item_id"], "class_id": pl.Series(ids[found.class_of], dtype=pl.String)})
+
+    store.write(lambda tx: (tx.merge("put_classes", pl.DataFrame(rows)), tx.merge("set_classes", assigned)))
+
+
+def group_frame(backlog: pl.DataFrame) -> Classes:
+    """The classes of items given as a frame with the list columns `chain` and `depths`."""
+    return find_classes(
+        backlog["chain"].explode().to_numpy(),
+        backlog["depths"].explode().to_numpy(),
+        backlog["chain"].list.len().cast(pl.Int64).cum_sum().to_numpy(),
+    )
+
+
+def _class_row(
+    found: Classes, position: int, item: dict[str, Any], payloads: PayloadReader, book: PriceBook, now: datetime
+) -> dict[str, Any]:
+    blocks, chars = int(found.prefix_blocks[position]), int(found.prefix_chars[position])
+    tokens, cacheable = prefix_tokens(book, item["model"], chars)
+    text = " ".join(_head(payloads.params(item["import_id"], item["payload_offset"], item["payload_bytes"])).split())
+    return {
+        "class_id": class_id(int(found.keys[position])),
+        "name": _name(text) if blocks else f"Unshared requests, {item['model']}",
+        "model": item["model"],
+        "prefix_blocks": blocks,
+        "prefix_chars": chars,
+        "prefix_tokens": tokens,
+        "cacheable": cacheable and blocks > 0,
+        "preview": text[:_PREVIEW_CHARS] if blocks else "",
+        "created_at": now,
+    }
+
+
+def _name(text: str) -> str:
+    return text if len(text) <= _NAME_CHARS else text[: _NAME_CHARS - 1].rsplit(" ", 1)[0] + "…"
+
+
+def _head(params: dict[str, Any]) -> str:
+    """The first text of a request in cache order, after the tools: what a person would know it by."""
+    for content in (params.get("system"), *(message["content"] for message in params["messages"])):
+        if isinstance(content, str) and content:
+            return content
+        for block in content or ():
+            if isinstance(block, dict) and block.get("text"):
+                return str(block["text"])
+    return str(params.get("model"))

@@ -1,0 +1,236 @@
+"""Importing request files: good lines become items, bad ones are set aside with a reason; twice changes nothing."""
+
+import hashlib
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+import polars as pl
+
+from core.payloads import PayloadWriter, without_marks
+from core.requests.blocks import chain_of
+from core.requests.lines import FileTornApart, Oversize, read_lines
+from core.requests.request import NotARequest, parse_request
+from core.store import Store, Transaction
+
+# Lines and bytes of parameters gathered before they are stored in one transaction.
+_CHUNK_LINES = 5_000
+_CHUNK_BYTES = 16 << 20
+_OTHER_BODY = "custom_id is already taken by an item with other content: give the changed request a new custom_id"
+
+_ITEM_SCHEMA: dict[str, Any] = {
+    "item_id": pl.String,
+    "content_hash": pl.String,
+    "import_id": pl.String,
+    "line": pl.Int64,
+    "model": pl.String,
+    "payload_offset": pl.Int64,
+    "payload_bytes": pl.Int64,
+    "chain": pl.List(pl.UInt64),
+    "depths": pl.List(pl.Int64),
+    "overheads": pl.List(pl.Int16),
+    "max_tokens": pl.Int64,
+    "created_at": pl.Datetime("us", "UTC"),
+}
+_REJECT_SCHEMA: dict[str, Any] = {
+    "import_id": pl.String,
+    "line": pl.Int64,
+    "custom_id": pl.String,
+    "reason": pl.String,
+    "bytes": pl.Int64,
+}
+
+
+@dataclass(kw_only=True)
+class ImportReport:
+    """What became of one file: lines read, items added, already known, rejected."""
+
+    import_id: str
+    source: str
+    bytes: int = 0
+    lines: int = 0
+    added: int = 0
+    known: int = 0
+    rejected: int = 0
+    torn: str | None = None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The figures that the store keeps."""
+        return {name: getattr(self, name) for name in ("bytes", "lines", "added", "known", "rejected")}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Line:
+    number: int
+    item_id: str
+    content_hash: str
+    model: str
+    max_tokens: int
+    chain: tuple[list[int], list[int], list[int]]
+    payload: bytes
+    raw: bytes
+
+
+@dataclass(kw_only=True)
+class _Rejects:
+    """Lines set aside: their bytes in a file of their own, as they came, and the reasons for the store."""
+
+    path: Path
+    import_id: str
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, number: int, reason: str, raw: bytes | IO[bytes], *, size: int, custom_id: str | None = None) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab") as file:
+            if isinstance(raw, bytes):
+                file.write(raw if raw.endswith(b"\n") else raw + b"\n")
+            else:
+                shutil.copyfileobj(raw, file, 1 << 20)
+        self.rows.append(
+            {"import_id": self.import_id, "line": number, "custom_id": custom_id, "reason": reason, "bytes": size}
+        )
+
+
+def import_file(
+    store: Store,
+    folder: Path,
+    path: Path,
+    *,
+    now: datetime,
+    source: str | None = None,
+    progress: Callable[[ImportReport], None] = lambda report: None,
+) -> ImportReport:
+    """Read a request file into the store of the workspace `folder`; memory stays bounded.
+
+    Lines that are no requests go to `rejects/<import_id>.jsonl` as they came, with file, line and reason in the
+    store. A compressed file that ends early is imported up to there and reported in `torn`. Raises
+    `FileUnreadable` for a file that cannot be read at all.
+    """
+    report = ImportReport(import_id=secrets.token_hex(6), source=source or path.name)
+    rejects = _Rejects(path=rejects_path(folder, report.import_id), import_id=report.import_id)
+    store.write(
+        lambda tx: tx.run("start_import", import_id=report.import_id, source=report.source, started_at=now)
+    )
+    with ExitStack() as stack:
+        stack.callback(lambda: store.write(lambda tx: _finish(tx, report, now)))
+        payloads = stack.enter_context(PayloadWriter(folder, report.import_id))
+        try:
+            for chunk in _chunks(path, report, rejects):
+                store.write(lambda tx, chunk=chunk: _store(tx, chunk, payloads, rejects, report, now))  # type: ignore[misc]
+                progress(report)
+        except FileTornApart as torn:
+            report.torn = str(torn)
+            rejects.add(report.lines + 1, f"file: {torn}", b"", size=0)
+        store.write(lambda tx: _store(tx, [], payloads, rejects, report, now))
+    return report
+
+
+def rejects_path(folder: Path, import_id: str) -> Path:
+    """Where the lines of an import that were set aside lie, byte for byte."""
+    return folder / "rejects" / f"{import_id}.jsonl"
+
+
+def _finish(tx: Transaction, report: ImportReport, now: datetime) -> None:
+    tx.run("advance_import", import_id=report.import_id, finished_at=now, **report.counts)
+    tx.run("drop_import", import_id=report.import_id)
+
+
+def _chunks(path: Path, report: ImportReport, rejects: _Rejects) -> Iterator[list[_Line]]:
+    chunk: list[_Line] = []
+    size = 0
+    for number, raw in enumerate(read_lines(path), 1):
+        report.lines = number
+        if isinstance(raw, Oversize):
+            report.bytes += raw.size
+            rejects.add(number, "longer than the 32 MB that a request may have", raw.spool, size=raw.size)
+            raw.spool.close()
+            continue
+        report.bytes += len(raw)
+        if raw.isspace():
+            continue
+        try:
+            line = _read_line(number, raw)
+        except NotARequest as wrong:
+            rejects.add(number, str(wrong), raw, size=len(raw))
+            continue
+        chunk.append(line)
+        size += len(line.payload)
+        if len(chunk) == _CHUNK_LINES or size > _CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    yield chunk
+
+
+def _read_line(number: int, raw: bytes) -> _Line:
+    request = parse_request(raw)
+    try:
+        params = without_marks(orjson.loads(raw)["params"])
+    except orjson.JSONDecodeError as error:
+        raise NotARequest(f"not valid JSON: {error}") from None
+    return _Line(
+        number=number,
+        item_id=request.custom_id,
+        content_hash=hashlib.blake2b(orjson.dumps(params, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest(),
+        model=request.params.model,
+        max_tokens=request.params.max_tokens,
+        chain=chain_of(request.params),
+        payload=orjson.dumps(params),
+        raw=raw,
+    )
+
+
+def _store(
+    tx: Transaction,
+    chunk: list[_Line],
+    payloads: PayloadWriter,
+    rejects: _Rejects,
+    report: ImportReport,
+    now: datetime,
+) -> None:
+    """Store one chunk: what is new, and why the rest is not. The payload is on disk before its row."""
+    ids = pl.DataFrame({"item_id": [line.item_id for line in chunk]}, schema={"item_id": pl.String})
+    stored = {row["item_id"]: row["content_hash"] for row in tx.merge("known_items", ids)}
+    new: dict[str, _Line] = {}
+    for line in chunk:
+        content = stored.get(line.item_id) or (new[line.item_id].content_hash if line.item_id in new else None)
+        if content is None:
+            new[line.item_id] = line
+        elif content == line.content_hash:
+            report.known += 1
+        else:
+            rejects.add(line.number, _OTHER_BODY, line.raw, size=len(line.raw), custom_id=line.item_id)
+    if new:
+        lines = list(new.values())
+        offsets = payloads.append([line.payload for line in lines])
+        tx.merge("add_items", _item_frame(lines, offsets, report.import_id, now))
+        report.added += len(lines)
+    if rejects.rows:
+        tx.merge("add_rejects", pl.DataFrame(rejects.rows, schema=_REJECT_SCHEMA))
+        report.rejected += len(rejects.rows)
+        rejects.rows.clear()
+    tx.run("advance_import", import_id=report.import_id, finished_at=None, **report.counts)
+
+
+def _item_frame(lines: list[_Line], offsets: list[int], import_id: str, now: datetime) -> pl.DataFrame:
+    columns: dict[str, list[Any]] = {
+        "item_id": [line.item_id for line in lines],
+        "content_hash": [line.content_hash for line in lines],
+        "import_id": [import_id] * len(lines),
+        "line": [line.number for line in lines],
+        "model": [line.model for line in lines],
+        "payload_offset": offsets,
+        "payload_bytes": [len(line.payload) for line in lines],
+        "chain": [line.chain[0] for line in lines],
+        "depths": [line.chain[1] for line in lines],
+        "overheads": [line.chain[2] for line in lines],
+        "max_tokens": [line.max_tokens for line in lines],
+        "created_at": [now] * len(lines),
+    }
+    return pl.DataFrame(columns, schema=_ITEM_SCHEMA)

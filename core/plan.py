@@ -1,0 +1,237 @@
+"""The plan of a backlog: which items go into which jobs, primed or plain, at what predicted price. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from core.classes import prefix_tokens
+from core.costs import class_cost
+from core.errors import LotwiseError
+from core.prices import PriceBook, UnknownModel, UnpricedModel
+from core.settings import Settings
+from core.sizing import job_size, split_evenly
+
+# {"requests":[ … ]} around all requests; {"custom_id":"","params":} and a comma around each; tag and dash before ids.
+BODY_FRAME_BYTES = len(b'{"requests":[]}') - 1
+REQUEST_FRAME_BYTES = len(b'{"custom_id":"","params":},')
+JOB_ID_LENGTH = 8
+# Writing an entry for an hour pays from the third reader on: n > (w - r) / (1 - r) with w = 2, r <= 0.1.
+_LEAST_PRIMED = 3
+SEVERAL = "several"
+
+
+class NothingToPlan(LotwiseError):
+    """Every item is already in a job. Import a request file, or put one into the inbox folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedJob:
+    """One proposed job. `class_id` is None where it carries several classes; prices are None where unknown."""
+
+    number: int
+    role: str
+    class_id: str | None
+    class_name: str
+    model: str
+    items: int
+    body_bytes: int
+    marked: bool
+    decided_by: str
+    predicted_usd: Decimal | None
+    predicted_plain_usd: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Proposed jobs in sending order, what each item goes into, and what the prediction rests on.
+
+    `assignments`: columns item_id, class_id, model, job (number), marked.
+    """
+
+    jobs: tuple[PlannedJob, ...]
+    assignments: pl.DataFrame
+    classes: pl.DataFrame
+    inputs: dict[str, Any]
+
+    @property
+    def items(self) -> int:
+        """Items in all jobs together."""
+        return self.assignments.height
+
+    @property
+    def predicted_usd(self) -> Decimal | None:
+        """Price as planned; None where a model has no price."""
+        return _total([job.predicted_usd for job in self.jobs])
+
+    @property
+    def predicted_plain_usd(self) -> Decimal | None:
+        """Price of the same requests in batches without caching."""
+        return _total([job.predicted_plain_usd for job in self.jobs])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemPrice:
+    """Predicted dollars of one item of a class: without caching, as the writer, as a reader; None where unpriced."""
+
+    plain: Decimal | None
+    write: Decimal | None
+    read: Decimal | None
+
+
+def draft_plan(backlog: pl.DataFrame, *, book: PriceBook, settings: Settings, now: datetime) -> Plan:
+    """Plan all items of `backlog`.
+
+    Columns: item_id, class_id, class_name, model, prefix_blocks, prefix_chars, id_bytes, payload_bytes, mark_bytes,
+    chars (of the whole prompt), max_tokens, output_tokens (mean of the class so far, or null). Raises
+    `NothingToPlan` for an empty backlog.
+    """
+    if backlog.is_empty():
+        raise NothingToPlan
+    drafts: list[tuple[PlannedJob, pl.DataFrame]] = []
+    primers: list[tuple[pl.DataFrame, ItemPrice]] = []
+    plain: dict[str, list[pl.DataFrame]] = {}
+    for _, items in backlog.group_by("class_id", maintain_order=True):
+        price = item_price(items, book=book, settings=settings, now=now)
+        if price.read is None or not _worth_priming(items, price, book):
+            plain.setdefault(items["model"][0], []).append(items)
+            continue
+        primer = items["payload_bytes"].arg_sort()[items.height // 2]
+        chosen = pl.int_range(items.height, eager=True) == primer
+        primers.append((items.filter(chosen), price))
+        drafts += _bodies(items.filter(~chosen), price, settings, marked=True)
+    for groups in plain.values():
+        together = pl.concat(groups)
+        price = item_price(together, book=book, settings=settings, now=now)
+        drafts += _bodies(together, replace(price, read=price.plain, write=price.plain), settings, marked=False)
+    if primers:
+        drafts.insert(0, _primer(primers))
+    return _numbered(drafts, backlog, book, settings, now)
+
+
+def item_price(items: pl.DataFrame, *, book: PriceBook, settings: Settings, now: datetime) -> ItemPrice:
+    """Predicted dollars of the mean item of one class (or of several uncached ones)."""
+    model = items["model"][0]
+    prefix, _ = prefix_tokens(book, model, int(items["prefix_chars"].min()))  # type: ignore[arg-type]
+    whole, _ = prefix_tokens(book, model, round(float(items["chars"].mean())))  # type: ignore[arg-type]
+    assumed = float((items["max_tokens"] * settings.output_share).mean())  # type: ignore[arg-type]
+    learned = items["output_tokens"].mean()
+    tokens = {
+        "prefix_tokens": prefix,
+        "suffix_tokens": max(whole - prefix, 1),
+        "output_tokens": round(assumed if learned is None else float(learned)),  # type: ignore[arg-type]
+    }
+    try:
+        one = class_cost(book, model=model, at=now, items=1, **tokens)
+        two = class_cost(book, model=model, at=now, items=2, **tokens)
+    except (UnknownModel, UnpricedModel):
+        return ItemPrice(plain=None, write=None, read=None)
+    return ItemPrice(plain=one.plain_usd, write=one.primed_usd, read=two.primed_usd - one.primed_usd)
+
+
+def _worth_priming(items: pl.DataFrame, price: ItemPrice, book: PriceBook) -> bool:
+    _, cacheable = prefix_tokens(book, items["model"][0], int(items["prefix_chars"][0]))
+    if not cacheable or items["prefix_blocks"][0] == 0 or items.height < _LEAST_PRIMED or items["mark_bytes"].min() == 0:
+        return False
+    assert price.plain is not None and price.read is not None and price.write is not None
+    return price.write + (items.height - 1) * price.read < items.height * price.plain
+
+
+def _bodies(
+    items: pl.DataFrame, price: ItemPrice, settings: Settings, *, marked: bool
+) -> Iterator[tuple[PlannedJob, pl.DataFrame]]:
+    size = job_size(
+        item_usd=float(price.read or 0),
+        once_usd=float((price.write or 0) - (price.read or 0)),
+        job_usd=float(settings.job_cost_usd),
+        fault_rate=settings.job_fault_rate,
+        blast_usd=float(settings.blast_radius_usd),
+        most=settings.max_job_requests,
+    )
+    sizes = _sent_bytes(items, marked=marked)
+    part = split_evenly(sizes, items=size.items, most_bytes=settings.max_job_bytes - BODY_FRAME_BYTES)
+    one_class = items["class_id"].n_unique() == 1
+    for number in range(int(part.max()) + 1):
+        inside = items.filter(pl.Series(part == number))
+        count = inside.height
+        yield (
+            PlannedJob(
+                number=0,
+                role="body",
+                class_id=items["class_id"][0] if one_class else None,
+                class_name=items["class_name"][0] if one_class else f"{items['class_id'].n_unique()} classes, unprimed",
+                model=items["model"][0],
+                items=count,
+                body_bytes=BODY_FRAME_BYTES + int(sizes[part == number].sum()),
+                marked=marked,
+                decided_by=size.decided_by if part.max() else "all there is",
+                predicted_usd=None if price.read is None else price.read * count,
+                predicted_plain_usd=None if price.plain is None else price.plain * count,
+            ),
+            inside,
+        )
+
+
+def _primer(primers: list[tuple[pl.DataFrame, ItemPrice]]) -> tuple[PlannedJob, pl.DataFrame]:
+    """One job with one real item of every prefix: it writes the entries, and shows early what would fail."""
+    items = pl.concat([frame for frame, _ in primers])
+    single = len(primers) == 1
+    models = items["model"].unique()
+    job = PlannedJob(
+        number=0,
+        role="primer",
+        class_id=items["class_id"][0] if single else None,
+        class_name=items["class_name"][0] if single else f"{len(primers)} prefixes",
+        model=models[0] if len(models) == 1 else SEVERAL,
+        items=items.height,
+        body_bytes=BODY_FRAME_BYTES + int(_sent_bytes(items, marked=True).sum()),
+        marked=True,
+        decided_by="one item a prefix",
+        predicted_usd=_total([price.write for _, price in primers]),
+        predicted_plain_usd=_total([price.plain for _, price in primers]),
+    )
+    return job, items
+
+
+def _sent_bytes(items: pl.DataFrame, *, marked: bool) -> Any:
+    mark = pl.col("mark_bytes") if marked else 0
+    exact = pl.col("payload_bytes") + pl.col("id_bytes") + mark + JOB_ID_LENGTH + 1 + REQUEST_FRAME_BYTES
+    return items.select(exact.cast(pl.Int64))["payload_bytes"].to_numpy()
+
+
+def _numbered(
+    drafts: list[tuple[PlannedJob, pl.DataFrame]],
+    backlog: pl.DataFrame,
+    book: PriceBook,
+    settings: Settings,
+    now: datetime,
+) -> Plan:
+    jobs = tuple(replace(job, number=number) for number, (job, _) in enumerate(drafts))
+    assignments = pl.concat(
+        items.select("item_id", "class_id", "model", pl.lit(number).alias("job"), pl.lit(job.marked).alias("marked"))
+        for number, (job, items) in enumerate(drafts)
+    )
+    classes = backlog.group_by("class_id", maintain_order=True).agg(
+        pl.first("class_name", "model", "prefix_chars", "prefix_tokens", "cacheable", "preview"),
+        pl.len().alias("items"),
+        pl.sum("payload_bytes"),
+    )
+    inputs = {
+        "prices_at": now.isoformat(),
+        "output_tokens": "measured for classes with results, else assumed",
+        "assumed_output_share": settings.output_share,
+        "tokens": "estimated from characters",
+        "blast_radius_usd": str(settings.blast_radius_usd),
+        "job_cost_usd": str(settings.job_cost_usd),
+        "job_fault_rate": settings.job_fault_rate,
+    }
+    return Plan(jobs=jobs, assignments=assignments, classes=classes.sort("items", descending=True), inputs=inputs)
+
+
+def _total(prices: list[Decimal | None]) -> Decimal | None:
+    known = [price for price in prices if price is not None]
+    return sum(known, Decimal(0)) if len(known) == len(prices) else None

@@ -1,0 +1,107 @@
+"""Lines of a request file: streamed, unpacked on the way, bounded in memory whatever the file holds."""
+
+import gzip
+import io
+import tempfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import zstandard
+
+from core.errors import LotwiseError
+
+# A single request may not exceed 32 MB (errors page of the API's documentation), so no line needs more.
+MAX_LINE_BYTES = 32_000_000
+_READ_BYTES = 1 << 17
+_PACKED_BYTES = 1 << 14
+_GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+
+
+class FileUnreadable(LotwiseError):
+    """This file could not be read. Check the path and its permissions, then import it again."""
+
+
+class FileTornApart(LotwiseError):
+    """The compressed file ends early or is damaged. Every complete line before that point went in; copy the file
+    again and import it again: what is already known stays as it is."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Oversize:
+    """A line longer than a request may be: kept in a temporary file, for the rejects."""
+
+    size: int
+    spool: IO[bytes]
+
+
+def read_lines(path: Path, *, max_line: int = MAX_LINE_BYTES) -> Iterator[bytes | Oversize]:
+    """Yield the lines of a plain, gzip or zstd file (told by its first bytes) with their line ends, in order.
+
+    Memory is bounded by `max_line`. Raises `FileUnreadable`, or `FileTornApart` after the last line that could be
+    unpacked.
+    """
+    try:
+        with path.open("rb") as file:
+            stream = _unpacked(file)
+            # One call a line, and still as fast as iterating over the file.
+            for line in iter(partial(stream.readline, max_line + 1), b""):
+                yield line if len(line) <= max_line else _spooled(line, stream)
+    except (EOFError, zlib.error, zstandard.ZstdError, gzip.BadGzipFile) as error:
+        raise FileTornApart(file=path, why=str(error)) from error
+    except OSError as error:
+        raise FileUnreadable(file=path, why=error.strerror or str(error)) from error
+
+
+def _spooled(piece: bytes, stream: IO[bytes]) -> Oversize:
+    spool = tempfile.TemporaryFile()
+    spool.write(piece)
+    while not piece.endswith(b"\n") and (piece := stream.readline(_READ_BYTES)):
+        spool.write(piece)
+    size = spool.tell()
+    spool.seek(0)
+    return Oversize(size=size, spool=spool)
+
+
+def _unpacked(file: IO[bytes]) -> IO[bytes]:
+    magic = file.read(len(_ZSTD_MAGIC))
+    file.seek(0)
+    if magic == _ZSTD_MAGIC:
+        return io.BufferedReader(_ZstdFrames(file), _READ_BYTES)
+    if magic.startswith(_GZIP_MAGIC):
+        return io.BufferedReader(gzip.GzipFile(fileobj=file), _READ_BYTES)
+    return file
+
+
+class _ZstdFrames(io.RawIOBase):
+    """Unpacked bytes of consecutive frames; the library's own reader takes a cut frame for a finished one."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._pieces = self._unpack(file)
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._ready:
+            self._ready = memoryview(next(self._pieces, b""))
+        taken = min(len(buffer), len(self._ready))
+        buffer[:taken] = self._ready[:taken]
+        self._ready = self._ready[taken:]
+        return taken
+
+    @staticmethod
+    def _unpack(file: IO[bytes]) -> Iterator[bytes]:
+        context, frame, pending = zstandard.ZstdDecompressor(), None, b""
+        while packed := pending or file.read(_PACKED_BYTES):
+            frame = frame or context.decompressobj()
+            if piece := frame.decompress(packed):
+                yield piece
+            pending, frame = (frame.unused_data, None) if frame.eof else (b"", frame)
+        if frame is not None:
+            raise EOFError("the last frame has no end")

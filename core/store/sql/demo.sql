@@ -1,0 +1,37 @@
+-- name: demo_present
+-- Whether the simulated history is already there.
+SELECT count(*) AS jobs FROM job WHERE starts_with(batch_id, 'msgbatch_demo')
+
+-- name: demo_add_imports
+-- The request files of the simulated history.
+INSERT INTO import_file BY NAME SELECT * FROM incoming
+
+-- name: demo_add_classes
+-- The classes of the simulated history; one that the backlog has found already takes its name from here.
+INSERT INTO class BY NAME SELECT * FROM incoming
+ON CONFLICT (class_id) DO UPDATE SET name = excluded.name, created_at = excluded.created_at
+
+-- name: demo_add_plans
+-- One plan for every simulated send.
+INSERT INTO plan BY NAME SELECT * FROM incoming
+
+-- name: demo_add_jobs
+-- Primers, bodies and repairs, all marked as simulated.
+INSERT INTO job BY NAME SELECT * FROM incoming
+
+-- name: demo_add_items
+-- Items: a payload and a chain only where a repair may still need them.
+INSERT INTO item BY NAME SELECT * FROM incoming
+
+-- name: demo_add_attempts
+-- What every item did in every job it was in, priced on its day.
+INSERT INTO attempt BY NAME SELECT * FROM incoming
+
+-- name: demo_counts
+-- How much there is, for the summary.
+SELECT (SELECT count(*) FROM job WHERE simulated) AS jobs,
+       (SELECT count(*) FROM item) AS items,
+       (SELECT count(*) FROM attempt) AS attempts,
+       (SELECT count(*) FROM open_failure) AS open_failures,
+       (SELECT min(submitted_at) FROM job WHERE simulated) AS first_at,
+       (SELECT sum(cost_usd) FROM attempt) AS spend_usd

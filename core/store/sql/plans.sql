@@ -1,0 +1,36 @@
+-- name: backlog
+-- Items never attempted, with what planning needs to know of them and of their class.
+SELECT i.item_id, i.class_id, c.name AS class_name, i.model, c.prefix_blocks, c.prefix_chars, c.prefix_tokens,
+       c.cacheable, c.preview, i.payload_bytes, i.max_tokens, i.depths[-1] AS chars,
+       i.overheads[c.prefix_blocks + 1]::BIGINT AS mark_bytes,
+       o.output_tokens
+FROM item i
+JOIN class c USING (class_id)
+LEFT JOIN (
+    SELECT class_id, avg(output_tokens) AS output_tokens FROM attempt WHERE outcome = 'succeeded' GROUP BY class_id
+) o USING (class_id)
+WHERE i.payload_offset IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
+ORDER BY i.class_id, i.import_id, i.line
+
+-- name: add_plan
+-- A plan with its inputs and its prediction, kept to be compared with what happens.
+INSERT INTO plan (plan_id, created_at, items, jobs, predicted_usd, predicted_plain_usd, inputs)
+VALUES ($plan_id, $created_at, $items, $jobs, $predicted_usd, $predicted_plain_usd, $inputs)
+
+-- name: add_jobs
+-- The jobs of a plan or a repair.
+INSERT INTO job BY NAME SELECT * FROM incoming
+
+-- name: claim_items
+-- One attempt for every incoming item that has none open or usable; returns the items claimed.
+INSERT INTO attempt BY NAME
+SELECT n.job_id, n.item_id, n.custom_id, n.class_id, n.model, n.marked,
+       (coalesce(p.attempts, 0) + 1)::INTEGER AS number
+FROM incoming n
+LEFT JOIN (
+    SELECT item_id, count(*) AS attempts, bool_or(outcome IS NULL) AS open, bool_or(usable) AS usable
+    FROM attempt WHERE item_id IN (SELECT item_id FROM incoming) GROUP BY item_id
+) p USING (item_id)
+WHERE NOT coalesce(p.open, false) AND NOT coalesce(p.usable, false)
+RETURNING item_id

@@ -1,0 +1,66 @@
+"""The only reads of the pages: kept until the store moves on, shared by every visitor, never changed."""
+
+from datetime import date
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from core import actions
+from core.plan import Plan
+from core.store import Store
+from core.workspace import Workspace
+from pages import formats
+from pages.session import workspace
+from pages.standing import RUNNING, STOPPED
+
+Param = str | float | bool | date | tuple[str, ...] | None
+
+
+def read(name: str, /, **params: Param) -> pl.DataFrame:
+    """The named read of the store, from memory unless something was written since."""
+    store = workspace().store
+    return _read(store, str(workspace().folder), store.version, name, tuple(sorted(params.items())))
+
+
+def row(name: str, /, **params: Param) -> dict[str, Any] | None:
+    """The first row of the named read; None where there is none."""
+    found = read(name, **params)
+    return found.row(0, named=True) if found.height else None
+
+
+def standing() -> dict[str, Any]:
+    """What waits, in one row: backlog, open failures, jobs under way and jobs that need a person."""
+    return row("standing", running=RUNNING, stopped=STOPPED) or {}
+
+
+def plan() -> Plan:
+    """The draft plan of the backlog: worked out again when the store moves on, and every hour for its prices."""
+    opened = workspace()
+    return _plan(opened, str(opened.folder), opened.store.version, f"{formats.now():%Y-%m-%d %H}")
+
+
+def class_labels() -> dict[str, str]:
+    """Every class by id, under a name that no other class has: it stands in filters and in links."""
+    classes = read("class_names")
+    labels = dict(zip(classes["class_id"], classes["name"], strict=True))
+    taken = {name for name, times in classes["name"].value_counts().iter_rows() if times > 1}
+    return {id_: f"{name} ({id_})" if name in taken else name for id_, name in labels.items()}
+
+
+def models() -> list[str]:
+    """Every model that ran a job, for the filters."""
+    return read("model_names")["model"].to_list()
+
+
+# The arguments after the first make the key: two workspaces, or two states of one, never share a frame.
+@st.cache_resource(show_spinner=False, max_entries=500)
+def _read(
+    _store: Store, folder: str, version: int, name: str, params: tuple[tuple[str, Param], ...]
+) -> pl.DataFrame:
+    return _store.query(name, **{key: list(p) if isinstance(p, tuple) else p for key, p in params})
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _plan(_workspace: Workspace, folder: str, version: int, hour: str) -> Plan:
+    return actions.preview_plan(_workspace, now=formats.now())

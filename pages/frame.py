@@ -1,0 +1,129 @@
+"""Pieces that every page is made of: refusals as sentences, tables, charts, and following a running worker."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import polars as pl
+import streamlit as st
+
+from core.errors import LotwiseError
+from pages import formats
+from pages.session import workspace
+from pages.words import literal, plain, say
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Show what the core refuses inside this block as its sentence; the page goes on after it."""
+    try:
+        yield
+    except LotwiseError as error:
+        st.error(literal(str(error)), icon=":material/error:")
+
+
+def title(name: str) -> None:
+    """The page's title, the question that it answers, and whether its figures are real."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(say(f"{name}.title"), anchor=False, width="content")
+        if workspace().gateway.simulated:
+            st.badge(
+                say("app.simulated"), icon=":material/science:", color="orange", help=say("app.simulated_help")
+            )
+    st.caption(say(f"{name}.question"))
+
+
+def empty(name: str, *, page: str | None = None) -> None:
+    """What stands where there is nothing to show: why, and what to do next."""
+    with st.container(border=True, key=f"{name}-empty"):
+        st.subheader(say(f"{name}.empty_title"), anchor=False)
+        st.markdown(say(f"{name}.empty"))
+        if page:
+            st.page_link(page, label=say(f"{name}.empty_link"), icon=":material/arrow_forward:")
+
+
+def metric(
+    key: str,
+    value: str,
+    *,
+    delta: str | int | None = None,
+    note: str | None = None,
+    good: Literal["up", "down"] | None = None,
+    line: Sequence[float] | None = None,
+) -> None:
+    """One figure on a card; `good` says which way is good news, `note` what the change is against."""
+    st.metric(
+        say(key),
+        value.replace("$", "\\$"),
+        delta if delta is not None else note,
+        delta_color="off" if delta is None or good is None else "normal" if good == "up" else "inverse",
+        delta_arrow="off" if delta is None else "auto",
+        delta_description=note if delta is not None else None,
+        help=say(f"{key}_help"),
+        border=True,
+        height="stretch",
+        chart_data=line,
+        chart_type="line",
+    )
+
+
+def table(frame: pl.DataFrame, columns: Mapping[str, Any], *, alt: str, key: str, **options: Any) -> Any:
+    """The named columns of `frame`, in that order; money as numbers, times in the reader's zone."""
+    return st.dataframe(
+        frame.select(_shown(name, frame.schema[name]) for name in columns),
+        column_config=dict(columns),
+        hide_index=True,
+        placeholder=formats.UNKNOWN,
+        alt=alt,
+        key=key,
+        **options,
+    )
+
+
+def _shown(name: str, kind: pl.DataType) -> pl.Expr:
+    if isinstance(kind, pl.Datetime):
+        return pl.col(name).dt.convert_time_zone(formats.zone().key)
+    return pl.col(name).cast(pl.Float64) if isinstance(kind, pl.Decimal) else pl.col(name)
+
+
+def dollars(key: str, *, digits: int = 2) -> Any:
+    """A column of money; more `digits` where a unit costs less than a cent."""
+    return st.column_config.NumberColumn(plain(key), format=f"$%,.{digits}f")
+
+
+def number(key: str, *, shape: str = "localized", hint: str | None = None) -> Any:
+    """A column of numbers."""
+    return st.column_config.NumberColumn(plain(key), format=shape, help=hint)
+
+
+def share(key: str) -> Any:
+    """A column of shares of one, as percentages."""
+    return st.column_config.NumberColumn(plain(key), format="percent")
+
+
+def text(key: str, *, width: Any = None, pinned: bool = False) -> Any:
+    """A column of text."""
+    return st.column_config.TextColumn(plain(key), width=width, pinned=pinned)
+
+
+def instant(key: str) -> Any:
+    """A column of times, shown in the reader's zone."""
+    return st.column_config.DatetimeColumn(plain(key), format="D MMM YYYY, HH:mm")
+
+
+def follow(active: bool, *, every: str = "2s") -> None:
+    """While `active`, look every few seconds whether the store moved on, and rerun the page when it did."""
+    if not active:
+        return
+    drawn = workspace().store.version
+    first = True
+
+    @st.fragment(run_every=every)
+    def watch() -> None:
+        nonlocal first
+        if first:
+            first = False
+        elif workspace().store.version != drawn:
+            st.rerun()
+
+    watch()

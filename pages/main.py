@@ -1,0 +1,38 @@
+"""The frame of every page: navigation, the badge of simulated data, and what needs a person."""
+
+import streamlit as st
+
+from core.errors import LotwiseError
+from pages import data, formats
+from pages.words import literal, say
+
+st.set_page_config(page_title=say("app.title"), page_icon="📦", layout="wide")
+
+page = st.navigation(
+    [
+        st.Page("overview.py", title=say("nav.overview"), help=say("nav.overview_help"), default=True),
+        st.Page("backlog.py", title=say("nav.backlog"), help=say("nav.backlog_help")),
+        st.Page("jobs.py", title=say("nav.jobs"), help=say("nav.jobs_help")),
+        st.Page("trends.py", title=say("nav.trends"), help=say("nav.trends_help")),
+    ],
+    position="top",
+)
+
+try:
+    waits = data.standing()
+except LotwiseError as error:
+    st.title(say("app.title"), anchor=False)
+    st.error(literal(str(error)), title=say("app.not_open"), icon=":material/lock:")
+    st.button(say("app.try_again"), icon=":material/refresh:", key="try-again")
+    st.stop()
+
+if waits["stopped_jobs"]:
+    st.warning(
+        say("app.health", reason=waits["stopped_reason"]) if waits["stopped_reason"] else say("app.health_no_reason"),
+        title=say("app.health_title", jobs=formats.count(waits["stopped_jobs"])),
+        icon=":material/front_hand:",
+    )
+if waits["unpriced_attempts"]:
+    st.warning(say("app.unpriced", attempts=formats.count(waits["unpriced_attempts"])), icon=":material/sell:")
+
+page.run()

@@ -1,0 +1,126 @@
+"""What to do next, from the data: each step with the dollars behind it and the page that does it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from core.errors import LotwiseError
+from core.prices import PriceBook
+from pages import data, formats
+from pages.words import say
+
+Row = dict[str, Any]
+
+WINDOW_DAYS = 14
+RISE = 0.05
+"""A class whose unit cost rose by less than this is noise, not news (facts/finops.md §4 on small steps)."""
+COLD = 0.5
+"""Below about half reads, a one-hour cache write costs more than it saves (facts/api.md §6)."""
+WARM = 0.9
+"""What a primed class reaches (facts/caching-and-sizing.md §3): the hit rate that the saving is reckoned with."""
+SHOWN = 3
+"""Steps of one kind: the list is for the next hour, not for the quarter."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing worth doing."""
+
+    what: str
+    money: str
+    weight: float
+    """Dollars, to sort by; steps without a known amount come last."""
+    page: str
+    link: str
+    query: dict[str, str] = field(default_factory=dict)
+
+
+def steps(book: PriceBook, today: date) -> list[Step]:
+    """All steps, dearest first; failures, which hold back results, before anything else."""
+    cold = {row["class_id"]: row for row in data.read("cold_classes", **_window(today), floor=COLD).iter_rows(named=True)}
+    found = [*_costlier(today, cold), *_backlog(), *_cold(book, cold)]
+    return [*_repairs(), *sorted(found, key=lambda step: -step.weight)]
+
+
+def _window(today: date) -> dict[str, date | int]:
+    return {"today": today, "days": WINDOW_DAYS, "limit": SHOWN}
+
+
+def _repairs() -> Iterator[Step]:
+    for job in data.read("repairs_waiting", limit=SHOWN).iter_rows(named=True):
+        can = job["repairable"] > 0
+        yield Step(
+            what=say(
+                "next.repair" if can else "next.decide",
+                items=formats.count(job["repairable"] if can else job["items"]),
+                name=job["class_name"] or job["job_id"],
+            ),
+            money=say("next.repair_money", dollars=formats.money(job["repair_usd"])) if can else say("next.decide_money"),
+            weight=job["repair_usd"] or 0,
+            page="jobs.py",
+            link=say("next.repair_link"),
+            query={"job": job["job_id"]},
+        )
+
+
+def _costlier(today: date, cold: dict[str, Row]) -> Iterator[Step]:
+    """Classes that got dearer; where the cache went cold, that is said with it and not a step of its own."""
+    for row in data.read("unit_cost_rises", **_window(today), rise=RISE).iter_rows(named=True):
+        rise = formats.change(row["unit_cost_usd"], row["unit_cost_before_usd"])
+        why = cold.pop(row["class_id"], None)
+        yield Step(
+            what=say("next.rise", name=row["class_name"], rise=formats.percent(rise)),
+            money=say(
+                "next.rise_money_cold" if why else "next.rise_money",
+                dollars=formats.money(row["extra_usd"]),
+                rate=formats.percent(why["hit_rate"] if why else None),
+            ),
+            weight=row["extra_usd"],
+            page="trends.py",
+            link=say("next.rise_link"),
+            query={"class": data.class_labels()[row["class_id"]]},
+        )
+
+
+def _backlog() -> Iterator[Step]:
+    plan = data.plan()
+    if not plan.items:
+        return
+    dollars, plain = plan.predicted_usd, plan.predicted_plain_usd
+    saved = plain - dollars if dollars is not None and plain is not None else Decimal(0)
+    yield Step(
+        what=say("next.submit", items=formats.count(plan.items)),
+        money=say("next.submit_money", dollars=formats.money(dollars), saved=formats.money(saved))
+        if saved > 0
+        else say("next.submit_money_plain", dollars=formats.money(dollars)),
+        weight=float(max(saved, dollars or Decimal(0))),
+        page="backlog.py",
+        link=say("next.submit_link"),
+    )
+
+
+def _cold(book: PriceBook, cold: dict[str, Row]) -> Iterator[Step]:
+    for row in cold.values():
+        saving = _saving(book, row["model"], row["read_tokens"], row["write_tokens"])
+        yield Step(
+            what=say("next.cold", name=row["class_name"], rate=formats.percent(row["hit_rate"])),
+            money=say("next.cold_money", dollars=formats.money(saving))
+            if saving is not None
+            else say("next.cold_money_unknown"),
+            weight=float(saving or 0),
+            page="trends.py",
+            link=say("next.cold_link"),
+            query={"class": data.class_labels()[row["class_id"]]},
+        )
+
+
+def _saving(book: PriceBook, model: str, read: int, written: int) -> Decimal | None:
+    """What the written tokens beyond those that a primed class writes would have cost less as reads."""
+    try:
+        rates = book.rates(model, at=formats.now())
+    except LotwiseError:
+        return None
+    needless = max(0, written - round((1 - WARM) * (read + written)))
+    return needless * (rates.cache_write_1h - rates.cache_read)

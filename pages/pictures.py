@@ -1,0 +1,53 @@
+"""Charts on a page: drawn once for the same data, because describing one to the browser is most of a rerun."""
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import polars as pl
+import streamlit as st
+
+from core import charts
+from core.charts import Figure
+from pages.words import literal, plain
+
+_ALTAIR = threading.Lock()
+"""Altair's transformer and theme are global to the process; every chart is described under this lock."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A figure as the browser takes it; its text alternative is the description in the specification."""
+
+    spec: dict[str, Any] | None
+    empty: str
+
+
+def draw(name: str, /, *, key: str, **inputs: Any) -> None:
+    """The chart function `name` of `core.charts` on these inputs, or its words where there is nothing to draw."""
+    picture = _picture(name, **inputs)
+    if picture.spec is None:
+        st.info(literal(picture.empty), icon=":material/info:")
+    else:
+        st.vega_lite_chart(dict(picture.spec), key=key)
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def _picture(name: str, **inputs: Any) -> Picture:
+    figure: Figure = getattr(charts, name)(**inputs)
+    if figure.chart is None:
+        return Picture(spec=None, empty=figure.empty or plain("app.no_data"))
+    frames: dict[str, pl.DataFrame] = {}
+
+    def by_name(frame: pl.DataFrame) -> dict[str, str]:
+        known = (name for name, other in frames.items() if other is frame)
+        name = next(known, f"frame{len(frames)}")
+        frames[name] = frame
+        return {"name": name}
+
+    with _ALTAIR:
+        alt.data_transformers.register("by_name", by_name)
+        with alt.data_transformers.enable("by_name"), alt.theme.enable("none"):
+            spec = figure.chart.to_dict()
+    return Picture(spec=spec | {"datasets": frames}, empty="")

@@ -1,0 +1,58 @@
+"""How a job stands, in one word and one colour: nothing with work left to do is ever shown as done."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import streamlit as st
+
+from pages.words import plain, say, term
+
+Colour = Literal["green", "blue", "orange", "red", "gray"]
+
+RUNNING = ("waiting", "planned", "sending", "running", "in_progress", "canceling", "fetching", "ended")
+"""States in which the worker still has something to do."""
+STOPPED = ("held", "failed", "unknown")
+"""States that wait for a person."""
+STATES = (*RUNNING, *STOPPED, "done", "canceled")
+
+# Tints for badges in tables: the text of either theme is read on them.
+_TINTS: dict[Colour, str] = {
+    "green": "#2fae8844",
+    "blue": "#2d78bb44",
+    "orange": "#f0934a66",
+    "red": "#d5416055",
+    "gray": "#8a94a044",
+}
+
+
+def of(job: Mapping[str, Any]) -> str:
+    """What a job's row says: its open failures first, then its state."""
+    if job["open_failures"]:
+        return "to_repair" if job["repairable_items"] else "to_decide"
+    return str(job["state"])
+
+
+def colour(standing: str) -> Colour:
+    """Green only for a job that is done and has nothing left open."""
+    if standing == "to_repair":
+        return "orange"
+    if standing == "to_decide" or standing in STOPPED:
+        return "red"
+    if standing == "done":
+        return "green"
+    return "blue" if standing in RUNNING else "gray"
+
+
+def badge(standing: str) -> None:
+    """The word on its colour."""
+    st.badge(say("jobs.badge", word=term("standing", standing)), color=colour(standing))
+
+
+def column(standings: list[str]) -> Any:
+    """A table column of such badges, for the standings that occur."""
+    options = sorted(set(standings))
+    return st.column_config.MultiselectColumn(
+        plain("jobs.columns.standing"),
+        options=[term("standing", option) for option in options],
+        color=[_TINTS[colour(option)] for option in options],
+    )

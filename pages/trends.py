@@ -1,0 +1,138 @@
+"""Trends: cost per unit, spend, cache hits and reruns by day, for every class and model or for one."""
+
+from datetime import timedelta
+
+import polars as pl
+import streamlit as st
+
+from pages import data, formats, frame, pictures
+from pages.words import plain, say, term
+
+DEFAULT_DAYS = 90
+
+
+def section(chart: str, rows: pl.DataFrame) -> None:
+    """A chart of the days under its heading."""
+    st.subheader(say(f"trends.{chart}"), anchor=False)
+    pictures.draw(chart, frame=rows, key=f"trends-{chart}")
+
+
+frame.title("trends")
+known = data.row("trend_span")
+if known is None or known["last"] is None:
+    frame.empty("trends", page="backlog.py")
+    st.stop()
+
+labels = data.class_labels()
+today = max(known["last"], formats.now().date())
+with st.grid(3, min_column_width=220, gap="small"):
+    period = st.date_input(
+        say("trends.period"),
+        value=(max(known["first"], today - timedelta(days=DEFAULT_DAYS - 1)), today),
+        min_value=known["first"],
+        max_value=today,
+        key="days",
+        bind="query-params",
+        format="YYYY-MM-DD",
+    )
+    class_id = st.selectbox(
+        say("trends.class"),
+        list(labels),
+        index=None,
+        format_func=lambda id_: labels[id_],
+        placeholder=say("app.all"),
+        key="class",
+        bind="query-params",
+    )
+    model = st.selectbox(
+        say("trends.model"),
+        data.models(),
+        index=None,
+        placeholder=say("app.all"),
+        key="model",
+        bind="query-params",
+    )
+first, last = (period[0], period[-1]) if period else (known["first"], today)
+chosen = {"first": first, "last": last, "class_id": class_id, "model": model}
+days = data.read("trend_days", **chosen)
+if not days.height:
+    st.info(say("trends.none_match"), icon=":material/filter_alt_off:")
+    st.stop()
+
+cost, units, wasted = (days[name].sum() for name in ("cost_usd", "units", "wasted_usd"))
+read, written = (days[name].sum() for name in ("cache_read_tokens", "cache_write_tokens"))
+attempts, reruns = (days[name].sum() for name in ("attempts", "reruns"))
+with st.grid(4, min_column_width=180, gap="small"):
+    frame.metric(
+        "trends.unit_cost",
+        formats.money(formats.per_thousand(cost / units if units else None)),
+        note=say("trends.units_note", units=formats.count(units)),
+    )
+    frame.metric(
+        "trends.spend", formats.money(cost), note=say("trends.wasted_note", dollars=formats.money(wasted))
+    )
+    frame.metric(
+        "trends.hit_rate",
+        formats.percent(read / (read + written) if read + written else None),
+        note=say("trends.tokens_note"),
+    )
+    frame.metric(
+        "trends.reruns",
+        formats.count(reruns),
+        note=say(
+            "trends.reruns_share", share=formats.percent(reruns / attempts), attempts=formats.count(attempts)
+        ),
+    )
+
+by = st.segmented_control(
+    say("trends.by"),
+    ("class", "model"),
+    default="class",
+    format_func=lambda name: term("by", name),
+    required=True,
+    key="by",
+    bind="query-params",
+)
+lines = days.with_columns(pl.col("model").alias("class_name")) if by == "model" else days
+section("unit_cost", lines)
+ended = data.read("jobs_ended", **chosen)
+with st.grid(2, min_column_width=340, gap="medium") as grid:
+    for name, rows in (
+        ("spend", lines),
+        ("hit_rate", lines),
+        ("failures", data.read("failure_days", **chosen)),
+        ("turnaround", ended),
+    ):
+        with grid.cell():
+            section(name, rows)
+st.caption(say("app.utc_days", zone=formats.zone().key))
+section("predicted_actual", ended)
+
+st.subheader(say("trends.table"), anchor=False)
+frame.table(
+    days.reverse().with_columns(pl.col("unit_cost_usd") * 1000),
+    {
+        "day": st.column_config.DateColumn(plain("trends.columns.day"), format="YYYY-MM-DD"),
+        "class_name": frame.text("trends.columns.class", width="medium"),
+        "model": frame.text("trends.columns.model"),
+        "cost_usd": frame.dollars("trends.columns.cost"),
+        "units": frame.number("trends.columns.units"),
+        "unit_cost_usd": frame.dollars("trends.columns.unit_cost", digits=3),
+        "hit_rate": frame.share("trends.columns.hit_rate"),
+        "attempts": frame.number("trends.columns.attempts"),
+        "failures": frame.number("trends.columns.failures"),
+        "reruns": frame.number("trends.columns.reruns"),
+        "wasted_usd": frame.dollars("trends.columns.wasted"),
+    },
+    alt=plain("trends.alt"),
+    key="trend-table",
+)
+st.download_button(
+    say("trends.download"),
+    data=days.write_csv,
+    file_name=f"lotwise-trends-{first}-{last}.csv",
+    mime="text/csv",
+    on_click="ignore",
+    icon=":material/download:",
+    key="trend-download",
+)

@@ -1,0 +1,44 @@
+"""The words of the pages, from `words.toml`: one place to read them all and to change one."""
+
+import functools
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+_MARKDOWN = re.compile(r"([\\`*_\[\]$~:])")
+
+
+def say(key: str, /, **values: object) -> str:
+    """The words under `key` ("overview.title") as Markdown, with `values` filled in as literal text."""
+    return _text(key).format(**{name: literal(str(value)) for name, value in values.items()})
+
+
+def plain(key: str, /, **values: object) -> str:
+    """The same words where no Markdown is read: table cells, file names, alternative text."""
+    return _text(key).format(**values)
+
+
+def term(group: str, value: str | None) -> str:
+    """A stored word ("api_error") as people read it; itself, tidied, where `words.toml` has none for it."""
+    if value is None:
+        return "–"
+    words: dict[str, str] = _words()[group]
+    return words.get(value, value.replace("_", " ").capitalize())
+
+
+def literal(text: str) -> str:
+    """Text of unknown origin, so that Markdown shows it as it is."""
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def _text(key: str) -> str:
+    found: Any = _words()
+    for part in key.split("."):
+        found = found[part]
+    return str(found)
+
+
+@functools.cache
+def _words() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))

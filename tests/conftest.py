@@ -1,0 +1,137 @@
+"""What every tier of the tests shares: paths, an app under test, safety, and Hypothesis profiles."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# No test may reach a paid account, whatever the developer's shell holds.
+for _name in [name for name in os.environ if name.startswith("ANTHROPIC_")]:
+    del os.environ[_name]
+
+# Shared machines are slow at random, so time is never what a property test checks.
+settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+Serve = Callable[[Path], AbstractContextManager[str]]
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """Return the top folder of the project."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of real traces beside the checkout; tests that need it are skipped elsewhere."""
+    folder = Path(os.environ.get("LOTWISE_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("real traces are not here: set LOTWISE_SHARED_DATA to the folder that holds them")
+    return folder
+
+
+@pytest.fixture
+def workspace_dir(tmp_path: Path) -> Path:
+    """Return an empty folder to use as a workspace."""
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a workspace filled by `python -m core demo`; treat it as read-only."""
+    folder = tmp_path_factory.mktemp("demo") / "workspace"
+    made = subprocess.run(
+        [sys.executable, "-m", "core", "demo", "--workspace", str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert made.returncode == 0, f"the demo could not be made:\n{made.stdout}{made.stderr}"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
+    """Return a context manager that runs the real app on a workspace and gives its address."""
+
+    @contextmanager
+    def running(workspace: Path) -> Iterator[str]:
+        log = tmp_path_factory.mktemp("server") / "server.log"
+        port = free_port()
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+        command += ["--server.headless=true", "--server.fileWatcherType=none"]
+        environment = os.environ | {"LOTWISE_WORKSPACE": str(workspace)}
+        with (
+            log.open("wb") as sink,
+            subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=sink, stderr=subprocess.STDOUT
+            ) as server,
+        ):
+            try:
+                await_health(port, server, log)
+                yield f"http://127.0.0.1:{port}"
+            finally:
+                stop(server)
+        text = log.read_text(errors="replace")
+        assert "Traceback (most recent call last)" not in text, f"the server logged a traceback:\n{text}"
+
+    return running
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def healthy(port: int) -> bool:
+    """Tell whether a Streamlit server answers on the port."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2) as answer:
+            return bool(answer.read() == b"ok")
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
+
+
+def await_health(port: int, server: "subprocess.Popen[bytes]", log: Path, seconds: float = 60) -> None:
+    """Wait until the server answers; fail with its log when it ends or takes too long."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if healthy(port):
+            return
+        if server.poll() is not None:
+            break
+        time.sleep(0.1)
+    pytest.fail(f"the app did not start (exit {server.poll()}):\n{log.read_text(errors='replace')}")
+
+
+def stop(server: "subprocess.Popen[bytes]", seconds: float = 20) -> None:
+    """End a process that a test started, gently first; hanging on shutdown is a fault."""
+    if server.poll() is not None:
+        return
+    server.send_signal(signal.SIGTERM)
+    try:
+        server.wait(seconds)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+        pytest.fail(f"the app did not stop within {seconds:.0f} s of SIGTERM")
