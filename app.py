@@ -15,7 +15,7 @@ API_KEY = "ANTHROPIC_API_KEY"
 
 
 def pass_on_secrets() -> None:
-    """Hand the key of `.streamlit/secrets.toml` to the core, which reads the environment only; that one wins."""
+    """Hand the key of `.streamlit/secrets.toml` to the core, unless the environment names one already."""
     given = os.environ.get(API_KEY)
     if st.secrets.load_if_toml_exists() and API_KEY in st.secrets:
         os.environ[API_KEY] = given or str(st.secrets[API_KEY])
@@ -33,7 +33,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     except LotwiseError as error:
         LOG.error("%s", error)  # every page says it too, and tries again
     gc.collect()
-    gc.freeze()  # Streamlit collects garbage after every rerun: what lives for ever need not be looked at again
+    gc.freeze()  # Streamlit collects garbage after every rerun: what lives for ever need not be looked at
     try:
         yield {}
     finally:
@@ -49,7 +49,9 @@ def on_script_error(error: Exception) -> bool:
     return True
 
 
-app = st.App(Path(__file__).resolve().parent / "pages" / "main.py", lifespan=lifespan, on_script_error=on_script_error)
+app = st.App(
+    Path(__file__).resolve().parent / "pages" / "main.py", lifespan=lifespan, on_script_error=on_script_error
+)
 
 if __name__ == "__main__":
     app.run()

@@ -37,7 +37,10 @@ def _places(params: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
     tools = params.get("tools") or []
     yield from ((tools, index) for index in range(len(tools)))
     contents = [params] if params.get("system") else []
-    for holder, key in [*((holder, "system") for holder in contents), *((m, "content") for m in params["messages"])]:
+    for holder, key in [
+        *((holder, "system") for holder in contents),
+        *((m, "content") for m in params["messages"]),
+    ]:
         if isinstance(holder[key], str):
             yield holder, key
         else:

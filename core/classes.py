@@ -41,11 +41,15 @@ def regroup(store: Store, folder: Path, book: PriceBook, *, now: datetime) -> No
     found = group_frame(backlog)
     with PayloadReader(folder) as payloads:
         rows = [
-            _class_row(found, position, backlog.row(int(found.first[position]), named=True), payloads, book, now)
+            _class_row(
+                found, position, backlog.row(int(found.first[position]), named=True), payloads, book, now
+            )
             for position in range(len(found.keys))
         ]
     ids = np.array([class_id(int(key)) for key in found.keys], dtype=object)
-    assigned = pl.DataFrame({"item_id": backlog["item_id"], "class_id": pl.Series(ids[found.class_of], dtype=pl.String)})
+    assigned = pl.DataFrame(
+        {"item_id": backlog["item_id"], "class_id": pl.Series(ids[found.class_of], dtype=pl.String)}
+    )
 
     store.write(lambda tx: (tx.merge("put_classes", pl.DataFrame(rows)), tx.merge("set_classes", assigned)))
 
@@ -60,11 +64,18 @@ def group_frame(backlog: pl.DataFrame) -> Classes:
 
 
 def _class_row(
-    found: Classes, position: int, item: dict[str, Any], payloads: PayloadReader, book: PriceBook, now: datetime
+    found: Classes,
+    position: int,
+    item: dict[str, Any],
+    payloads: PayloadReader,
+    book: PriceBook,
+    now: datetime,
 ) -> dict[str, Any]:
     blocks, chars = int(found.prefix_blocks[position]), int(found.prefix_chars[position])
     tokens, cacheable = prefix_tokens(book, item["model"], chars)
-    text = " ".join(_head(payloads.params(item["import_id"], item["payload_offset"], item["payload_bytes"])).split())
+    text = " ".join(
+        _head(payloads.params(item["import_id"], item["payload_offset"], item["payload_bytes"])).split()
+    )
     return {
         "class_id": class_id(int(found.keys[position])),
         "name": _name(text) if blocks else f"Unshared requests, {item['model']}",

@@ -22,7 +22,9 @@ from core.store import Store, Transaction
 # Lines and bytes of parameters gathered before they are stored in one transaction.
 _CHUNK_LINES = 5_000
 _CHUNK_BYTES = 16 << 20
-_OTHER_BODY = "custom_id is already taken by an item with other content: give the changed request a new custom_id"
+_OTHER_BODY = (
+    "custom_id is already taken by an item with other content: give the changed request a new custom_id"
+)
 
 _ITEM_SCHEMA: dict[str, Any] = {
     "item_id": pl.String,
@@ -86,7 +88,9 @@ class _Rejects:
     import_id: str
     rows: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, number: int, reason: str, raw: bytes | IO[bytes], *, size: int, custom_id: str | None = None) -> None:
+    def add(
+        self, number: int, reason: str, raw: bytes | IO[bytes], *, size: int, custom_id: str | None = None
+    ) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as file:
             if isinstance(raw, bytes):
@@ -94,7 +98,13 @@ class _Rejects:
             else:
                 shutil.copyfileobj(raw, file, 1 << 20)
         self.rows.append(
-            {"import_id": self.import_id, "line": number, "custom_id": custom_id, "reason": reason, "bytes": size}
+            {
+                "import_id": self.import_id,
+                "line": number,
+                "custom_id": custom_id,
+                "reason": reason,
+                "bytes": size,
+            }
         )
 
 
@@ -177,7 +187,9 @@ def _read_line(number: int, raw: bytes) -> _Line:
     return _Line(
         number=number,
         item_id=request.custom_id,
-        content_hash=hashlib.blake2b(orjson.dumps(params, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest(),
+        content_hash=hashlib.blake2b(
+            orjson.dumps(params, option=orjson.OPT_SORT_KEYS), digest_size=16
+        ).hexdigest(),
         model=request.params.model,
         max_tokens=request.params.max_tokens,
         chain=chain_of(request.params),
@@ -199,7 +211,9 @@ def _store(
     stored = {row["item_id"]: row["content_hash"] for row in tx.merge("known_items", ids)}
     new: dict[str, _Line] = {}
     for line in chunk:
-        content = stored.get(line.item_id) or (new[line.item_id].content_hash if line.item_id in new else None)
+        content = stored.get(line.item_id) or (
+            new[line.item_id].content_hash if line.item_id in new else None
+        )
         if content is None:
             new[line.item_id] = line
         elif content == line.content_hash:

@@ -10,7 +10,11 @@ import orjson
 def without_marks(params: dict[str, Any]) -> dict[str, Any]:
     """Take every cache mark out of the parameters (in place): where to mark is the plan's to say."""
     params.pop("cache_control", None)
-    groups = [params.get("tools"), params.get("system"), *(message["content"] for message in params["messages"])]
+    groups = [
+        params.get("tools"),
+        params.get("system"),
+        *(message["content"] for message in params["messages"]),
+    ]
     for blocks in groups:
         if isinstance(blocks, list):
             for block in blocks:

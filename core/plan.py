@@ -7,19 +7,18 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from core.classes import prefix_tokens
 from core.costs import class_cost
 from core.errors import LotwiseError
+from core.jobs.envelope import BODY_FRAME_BYTES, request_bytes
+from core.jobs.identity import custom_id_bytes
 from core.prices import PriceBook, UnknownModel, UnpricedModel
 from core.settings import Settings
 from core.sizing import job_size, split_evenly
 
-# {"requests":[ … ]} around all requests; {"custom_id":"","params":} and a comma around each; tag and dash before ids.
-BODY_FRAME_BYTES = len(b'{"requests":[]}') - 1
-REQUEST_FRAME_BYTES = len(b'{"custom_id":"","params":},')
-JOB_ID_LENGTH = 8
 # Writing an entry for an hour pays from the third reader on: n > (w - r) / (1 - r) with w = 2, r <= 0.1.
 _LEAST_PRIMED = 3
 SEVERAL = "several"
@@ -86,7 +85,7 @@ class ItemPrice:
 def draft_plan(backlog: pl.DataFrame, *, book: PriceBook, settings: Settings, now: datetime) -> Plan:
     """Plan all items of `backlog`.
 
-    Columns: item_id, class_id, class_name, model, prefix_blocks, prefix_chars, id_bytes, payload_bytes, mark_bytes,
+    Columns: item_id, class_id, class_name, model, prefix_blocks, prefix_chars, payload_bytes, mark_bytes,
     chars (of the whole prompt), max_tokens, output_tokens (mean of the class so far, or null). Raises
     `NothingToPlan` for an empty backlog.
     """
@@ -107,7 +106,9 @@ def draft_plan(backlog: pl.DataFrame, *, book: PriceBook, settings: Settings, no
     for groups in plain.values():
         together = pl.concat(groups)
         price = item_price(together, book=book, settings=settings, now=now)
-        drafts += _bodies(together, replace(price, read=price.plain, write=price.plain), settings, marked=False)
+        drafts += _bodies(
+            together, replace(price, read=price.plain, write=price.plain), settings, marked=False
+        )
     if primers:
         drafts.insert(0, _primer(primers))
     return _numbered(drafts, backlog, book, settings, now)
@@ -135,7 +136,12 @@ def item_price(items: pl.DataFrame, *, book: PriceBook, settings: Settings, now:
 
 def _worth_priming(items: pl.DataFrame, price: ItemPrice, book: PriceBook) -> bool:
     _, cacheable = prefix_tokens(book, items["model"][0], int(items["prefix_chars"][0]))
-    if not cacheable or items["prefix_blocks"][0] == 0 or items.height < _LEAST_PRIMED or items["mark_bytes"].min() == 0:
+    if (
+        not cacheable
+        or items["prefix_blocks"][0] == 0
+        or items.height < _LEAST_PRIMED
+        or items["mark_bytes"].min() == 0
+    ):
         return False
     assert price.plain is not None and price.read is not None and price.write is not None
     return price.write + (items.height - 1) * price.read < items.height * price.plain
@@ -163,7 +169,9 @@ def _bodies(
                 number=0,
                 role="body",
                 class_id=items["class_id"][0] if one_class else None,
-                class_name=items["class_name"][0] if one_class else f"{items['class_id'].n_unique()} classes, unprimed",
+                class_name=items["class_name"][0]
+                if one_class
+                else f"{items['class_id'].n_unique()} classes, unprimed",
                 model=items["model"][0],
                 items=count,
                 body_bytes=BODY_FRAME_BYTES + int(sizes[part == number].sum()),
@@ -197,10 +205,8 @@ def _primer(primers: list[tuple[pl.DataFrame, ItemPrice]]) -> tuple[PlannedJob, 
     return job, items
 
 
-def _sent_bytes(items: pl.DataFrame, *, marked: bool) -> Any:
-    mark = pl.col("mark_bytes") if marked else 0
-    exact = pl.col("payload_bytes") + pl.col("id_bytes") + mark + JOB_ID_LENGTH + 1 + REQUEST_FRAME_BYTES
-    return items.select(exact.cast(pl.Int64))["payload_bytes"].to_numpy()
+def _sent_bytes(items: pl.DataFrame, *, marked: bool) -> npt.NDArray[np.int64]:
+    return items.select(sent=request_bytes(custom_id_bytes(), marked=pl.lit(marked)))["sent"].to_numpy()
 
 
 def _numbered(
@@ -212,7 +218,9 @@ def _numbered(
 ) -> Plan:
     jobs = tuple(replace(job, number=number) for number, (job, _) in enumerate(drafts))
     assignments = pl.concat(
-        items.select("item_id", "class_id", "model", pl.lit(number).alias("job"), pl.lit(job.marked).alias("marked"))
+        items.select(
+            "item_id", "class_id", "model", pl.lit(number).alias("job"), pl.lit(job.marked).alias("marked")
+        )
         for number, (job, items) in enumerate(drafts)
     )
     classes = backlog.group_by("class_id", maintain_order=True).agg(
@@ -229,7 +237,9 @@ def _numbered(
         "job_cost_usd": str(settings.job_cost_usd),
         "job_fault_rate": settings.job_fault_rate,
     }
-    return Plan(jobs=jobs, assignments=assignments, classes=classes.sort("items", descending=True), inputs=inputs)
+    return Plan(
+        jobs=jobs, assignments=assignments, classes=classes.sort("items", descending=True), inputs=inputs
+    )
 
 
 def _total(prices: list[Decimal | None]) -> Decimal | None:

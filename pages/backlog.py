@@ -5,7 +5,8 @@ from pathlib import Path
 import streamlit as st
 
 from core import actions
-from pages import data, formats, frame, imports, proposal
+from core.inbox import inbox_folder
+from pages import frame, imports, proposal
 from pages.session import workspace
 from pages.words import say
 
@@ -36,7 +37,7 @@ with right, st.form("path"), frame.refusals():
             st.success(say("backlog.path_taken", path=path.strip()))
         else:
             st.warning(say("backlog.path_none"))
-    st.caption(say("backlog.inbox", folder=workspace().folder / "inbox"))
+    st.caption(say("backlog.inbox", folder=inbox_folder(workspace().folder)))
 
 imports.show()
 proposal.show()

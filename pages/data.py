@@ -5,11 +5,11 @@ from typing import Any
 
 import polars as pl
 import streamlit as st
+from core.workspace import Workspace
 
 from core import actions
-from core.plan import Plan
+from core.plan import NothingToPlan, Plan
 from core.store import Store
-from core.workspace import Workspace
 from pages import formats
 from pages.session import workspace
 from pages.standing import RUNNING, STOPPED
@@ -34,18 +34,32 @@ def standing() -> dict[str, Any]:
     return row("standing", running=RUNNING, stopped=STOPPED) or {}
 
 
-def plan() -> Plan:
-    """The draft plan of the backlog: worked out again when the store moves on, and every hour for its prices."""
+def plan() -> Plan | None:
+    """The draft plan of the backlog, or None where nothing waits.
+
+    Worked out again when the store moves on, and every hour for its prices.
+    """
     opened = workspace()
     return _plan(opened, str(opened.folder), opened.store.version, f"{formats.now():%Y-%m-%d %H}")
 
 
-def class_labels() -> dict[str, str]:
-    """Every class by id, under a name that no other class has: it stands in filters and in links."""
-    classes = read("class_names")
-    labels = dict(zip(classes["class_id"], classes["name"], strict=True))
-    taken = {name for name, times in classes["name"].value_counts().iter_rows() if times > 1}
-    return {id_: f"{name} ({id_})" if name in taken else name for id_, name in labels.items()}
+def class_names() -> list[str]:
+    """Every class by name, for filters and links: a class that moved to another model keeps its name."""
+    return read("class_names")["name"].to_list()
+
+
+def totals(days: pl.DataFrame) -> dict[str, Any]:
+    """All rows of `trend_days` as one, with the ratios of the sums; null where nothing is known."""
+    sums = days.select(
+        pl.col("units", "attempts", "reruns", "cost_usd", "wasted_usd").sum(),
+        read=pl.col("cache_read_tokens").sum(),
+        cached=(pl.col("cache_read_tokens") + pl.col("cache_write_tokens")).sum(),
+    )
+    cost = pl.col("cost_usd").cast(pl.Float64)
+    return sums.with_columns(
+        unit_cost_usd=pl.when(pl.col("units") > 0).then(cost / pl.col("units")),
+        hit_rate=pl.when(pl.col("cached") > 0).then(pl.col("read") / pl.col("cached")),
+    ).row(0, named=True)
 
 
 def models() -> list[str]:
@@ -62,5 +76,8 @@ def _read(
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _plan(_workspace: Workspace, folder: str, version: int, hour: str) -> Plan:
-    return actions.preview_plan(_workspace, now=formats.now())
+def _plan(_workspace: Workspace, folder: str, version: int, hour: str) -> Plan | None:
+    try:
+        return actions.preview_plan(_workspace, now=formats.now())
+    except NothingToPlan:
+        return None

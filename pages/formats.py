@@ -83,7 +83,7 @@ def change(now: Number | None, before: Number | None) -> float | None:
 
 
 def moved(now: Number | None, before: Number | None) -> str | int | None:
-    """The same change for a metric's delta, where a flat period is the number 0 (its text would be an arrow up)."""
+    """The same change for a metric's delta; flat is the number 0, because "0%" would get an arrow up."""
     share = change(now, before)
     if share is None:
         return None

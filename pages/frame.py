@@ -1,4 +1,4 @@
-"""Pieces that every page is made of: refusals as sentences, tables, charts, and following a running worker."""
+"""Pieces that every page is made of: refusals as sentences, figures, tables, and following the worker."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,7 +28,10 @@ def title(name: str) -> None:
         st.title(say(f"{name}.title"), anchor=False, width="content")
         if workspace().gateway.simulated:
             st.badge(
-                say("app.simulated"), icon=":material/science:", color="orange", help=say("app.simulated_help")
+                say("app.simulated"),
+                icon=":material/science:",
+                color="orange",
+                help=say("app.simulated_help"),
             )
     st.caption(say(f"{name}.question"))
 
@@ -101,9 +104,9 @@ def share(key: str) -> Any:
     return st.column_config.NumberColumn(plain(key), format="percent")
 
 
-def text(key: str, *, width: Any = None, pinned: bool = False) -> Any:
+def text(key: str, *, width: Any = None) -> Any:
     """A column of text."""
-    return st.column_config.TextColumn(plain(key), width=width, pinned=pinned)
+    return st.column_config.TextColumn(plain(key), width=width)
 
 
 def instant(key: str) -> Any:

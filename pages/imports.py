@@ -26,7 +26,12 @@ def show() -> None:
     running = done.filter(pl.col("finished_at").is_null())
     for row in running.iter_rows(named=True):
         st.info(
-            say("backlog.importing", source=row["source"], bytes=formats.volume(row["bytes"]), lines=formats.count(row["lines"])),
+            say(
+                "backlog.importing",
+                source=row["source"],
+                bytes=formats.volume(row["bytes"]),
+                lines=formats.count(row["lines"]),
+            ),
             icon="spinner",
         )
     if done.height:
@@ -37,11 +42,11 @@ def show() -> None:
 
 
 def _expected(done: pl.DataFrame) -> bool:
-    """Whether a file was handed over that no import shows yet; a worker that stays silent is not waited for."""
+    """Whether a file was handed over that no import shows yet; a silent worker is not waited for."""
     since: datetime | None = st.session_state.get(_EXPECTED)
     if since is None:
         return False
-    arrived = done.height and done["started_at"].max() >= since
+    arrived = done.filter(pl.col("started_at") >= since).height
     if arrived or formats.now() - since > _PATIENCE:
         del st.session_state[_EXPECTED]
         return False
@@ -52,7 +57,7 @@ def _table(done: pl.DataFrame) -> None:
     frame.table(
         done.head(SHOWN),
         {
-            "source": frame.text("backlog.columns.source", pinned=True),
+            "source": frame.text("backlog.columns.source"),
             "started_at": frame.instant("backlog.columns.started_at"),
             "bytes": frame.number("backlog.columns.bytes", shape="bytes"),
             "lines": frame.number("backlog.columns.lines"),
@@ -60,7 +65,7 @@ def _table(done: pl.DataFrame) -> None:
             "known": frame.number("backlog.columns.known", hint=say("backlog.columns.known_help")),
             "rejected": frame.number("backlog.columns.rejected"),
         },
-        alt=say("backlog.imports_alt"),
+        alt=plain("backlog.imports_alt"),
         key="imports-table",
     )
 
@@ -88,12 +93,14 @@ def _rejects(done: pl.DataFrame) -> None:
             "custom_id": frame.text("backlog.columns.custom_id"),
             "source": frame.text("backlog.columns.source"),
         },
-        alt=say("backlog.rejects_alt"),
+        alt=plain("backlog.rejects_alt"),
         key="rejects-table",
     )
     of_chosen = int(bad.filter(pl.col("import_id") == chosen)["rejected"].sum())
     if of_chosen > shown.height:
-        st.caption(say("backlog.rejects_first", shown=formats.count(shown.height), lines=formats.count(of_chosen)))
+        st.caption(
+            say("backlog.rejects_first", shown=formats.count(shown.height), lines=formats.count(of_chosen))
+        )
     with st.container(horizontal=True), frame.refusals():
         st.download_button(
             say("backlog.rejects_raw"),

@@ -7,11 +7,13 @@ import streamlit as st
 
 from core import actions
 from core.errors import LotwiseError
+from core.jobs.states import JobState
 from pages import data, formats, frame, standing
 from pages.session import workspace
 from pages.words import literal, plain, say, term
 
 ITEMS_A_PAGE = 50
+_CANCELABLE = (JobState.PLANNED, JobState.WAITING, JobState.RUNNING)
 _DONE = "repair-done"
 _REFUSED = "repair-refused"
 _CANCEL = "cancel-asked"
@@ -25,11 +27,19 @@ def show(job_id: str) -> None:
         return
     word = standing.of(job)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(say("job.title", role=term("role", job["role"]), job=job_id), anchor=False, width="content")
+        st.subheader(
+            say("job.title", role=term("role", job["role"]), job=job_id), anchor=False, width="content"
+        )
         standing.badge(word)
-        st.caption(f"{literal(job['class_name'] or plain('backlog.several_classes'))} · {literal(job['model'])}")
+        st.caption(
+            f"{literal(job['class_name'] or plain('backlog.several_classes'))} · {literal(job['model'])}"
+        )
     if job["reason"]:
         st.warning(literal(job["reason"]), icon=":material/pause_circle:")
+    if job["state"] == JobState.HELD:
+        st.button(
+            say("job.release"), icon=":material/play_arrow:", key="release", on_click=_release, args=(job_id,)
+        )
     _figures(job)
     if job["state"] in standing.RUNNING:
         _progress(job)
@@ -58,7 +68,11 @@ def _figures(job: dict[str, Any]) -> None:
             formats.money(job["cost_usd"]),
             note=say("job.cost_predicted", dollars=formats.money(job["predicted_usd"])),
         )
-        frame.metric("job.unit_cost", formats.money(formats.per_thousand(job["unit_cost_usd"])), note=say("job.unit_cost_note"))
+        frame.metric(
+            "job.unit_cost",
+            formats.money(formats.per_thousand(job["unit_cost_usd"])),
+            note=say("job.unit_cost_note"),
+        )
         frame.metric("job.hit_rate", formats.percent(job["hit_rate"]), note=say("job.hit_rate_note"))
 
 
@@ -66,7 +80,8 @@ def _progress(job: dict[str, Any]) -> None:
     done = job["succeeded"] + job["errored"] + job["canceled"] + job["expired"]
     words = say("job.progress", done=formats.count(done), items=formats.count(job["item_count"]))
     st.progress(min(1.0, done / max(1, job["item_count"])), text=f"{words} {say('job.progress_hint')}")
-    st.button(say("job.cancel"), icon=":material/cancel:", key="cancel-job", on_click=_ask_cancel)
+    if job["state"] in _CANCELABLE:
+        st.button(say("job.cancel"), icon=":material/cancel:", key="cancel-job", on_click=_ask_cancel)
     if st.session_state.get(_CANCEL):
         _confirm_cancel(job["job_id"])
 
@@ -86,25 +101,19 @@ def _repair(job: dict[str, Any]) -> None:
         return
     with st.container(border=True, key="repair-box"), frame.refusals():
         st.markdown(f"**{say('job.repair')}**")
-        preview = actions.repair_preview(workspace(), job_id)
-        causes = ", ".join(
-            plain(
-                "job.repair_cause",
-                items=formats.count(cause.items),
-                cause=term("cause", cause.cause),
-                action=term("action", cause.action),
-            )
-            for cause in preview.causes
-        )
-        st.markdown(say("job.repair_causes", open=formats.count(preview.items), causes=causes))
-        price, items = formats.money(preview.predicted_usd), formats.count(preview.repairable)
-        if preview.blocked_reason or not preview.repairable:
-            st.button(say("job.repair_blocked_button"), disabled=True, key="repair", icon=":material/healing:")
-            st.caption(literal(preview.blocked_reason or plain("job.repair_blocked")))
+        preview = actions.repair_preview(workspace(), job_id, now=formats.now())
+        for cause in preview.causes:
+            items, name = formats.count(cause.items), term("cause", cause.cause)
+            st.markdown(f"- {say('job.repair_cause', items=items, cause=name, says=cause.says)}")
+        if preview.repaired_by:
+            link(preview.repaired_by, say("job.repaired_by", job=preview.repaired_by))
+        if not preview.repairable:
+            st.button(say("job.repair_button_off"), disabled=True, key="repair", icon=":material/healing:")
+            st.caption(literal(preview.blocked_reason or plain("job.repair_off")))
             return
-        st.markdown(
-            say("job.repair_body", items=items, dollars=price, done=formats.count(job["usable_items"]))
-        )
+        price, items = formats.money(preview.predicted_usd), formats.count(preview.repairable)
+        done_items = formats.count(job["usable_items"])
+        st.markdown(say("job.repair_body", items=items, dollars=price, done=done_items))
         st.button(
             say("job.repair_button", items=items, dollars=price),
             type="primary",
@@ -118,6 +127,13 @@ def _repair(job: dict[str, Any]) -> None:
 def _send_repair(job_id: str) -> None:
     try:
         st.session_state[_DONE] = (job_id, actions.repair(workspace(), job_id, now=formats.now()))
+    except LotwiseError as error:
+        st.session_state[_REFUSED] = (job_id, str(error))
+
+
+def _release(job_id: str) -> None:
+    try:
+        actions.release(workspace(), job_id)
     except LotwiseError as error:
         st.session_state[_REFUSED] = (job_id, str(error))
 
@@ -198,7 +214,9 @@ def _items(job: dict[str, Any]) -> None:
     )
     frame.table(
         shown.with_columns(
-            pl.Series("outcome", [term("outcome", word or "waiting") for word in shown["outcome"]], dtype=pl.String),
+            pl.Series(
+                "outcome", [term("outcome", word or "waiting") for word in shown["outcome"]], dtype=pl.String
+            ),
             pl.Series("cause", [_cause(row) for row in shown.iter_rows(named=True)], dtype=pl.String),
         ),
         {
@@ -267,6 +285,6 @@ def _confirm_cancel(job_id: str) -> None:
             st.rerun()
         if st.button(say("job.cancel_confirm"), type="primary", key="cancel-confirm"):
             with frame.refusals():
-                actions.cancel(workspace(), job_id)
+                actions.cancel(workspace(), job_id, now=formats.now())
                 _keep()
                 st.rerun()

@@ -3,12 +3,12 @@
 import polars as pl
 import streamlit as st
 
+from core.jobs.states import JobState
 from pages import data, formats, frame, job, standing
 from pages.words import plain, say, term
 
 SHOWN = 1_000
 ROLES = ("primer", "body", "repair", "trial")
-FILTERS = ("state", "role", "class", "open")
 
 
 def close_job() -> None:
@@ -18,8 +18,7 @@ def close_job() -> None:
 
 def clear_filters() -> None:
     """Show every job again."""
-    for name, value in zip(FILTERS, ([], [], None, False), strict=True):
-        st.session_state[name] = value
+    st.session_state.update({"state": [], "role": [], "class": None, "open": False})
 
 
 frame.title("jobs")
@@ -40,11 +39,10 @@ if opened:
     frame.follow(waits["running_jobs"] > 0)
     st.stop()
 
-labels = data.class_labels()
 with st.grid(4, min_column_width=200, gap="small", vertical_alignment="bottom"):
     states = st.multiselect(
         say("jobs.state"),
-        standing.STATES,
+        [state.value for state in JobState],
         format_func=lambda state: term("standing", state),
         key="state",
         bind="query-params",
@@ -58,11 +56,10 @@ with st.grid(4, min_column_width=200, gap="small", vertical_alignment="bottom"):
         bind="query-params",
         placeholder=say("app.all"),
     )
-    class_id = st.selectbox(
+    class_name = st.selectbox(
         say("jobs.class"),
-        list(labels),
+        data.class_names(),
         index=None,
-        format_func=lambda id_: labels[id_],
         key="class",
         bind="query-params",
         placeholder=say("app.all"),
@@ -73,7 +70,7 @@ listed = data.read(
     "jobs_listed",
     states=tuple(states),
     roles=tuple(roles),
-    class_id=class_id,
+    class_name=class_name,
     open_only=open_only,
     limit=SHOWN,
 )

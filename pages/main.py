@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.errors import LotwiseError
 from pages import data, formats
+from pages.session import workspace
 from pages.words import literal, say
 
 st.set_page_config(page_title=say("app.title"), page_icon="📦", layout="wide")
@@ -26,13 +27,19 @@ except LotwiseError as error:
     st.button(say("app.try_again"), icon=":material/refresh:", key="try-again")
     st.stop()
 
+if trouble := workspace().worker.trouble:
+    st.warning(literal(trouble), title=say("app.trouble_title"), icon=":material/sync_problem:")
 if waits["stopped_jobs"]:
     st.warning(
-        say("app.health", reason=waits["stopped_reason"]) if waits["stopped_reason"] else say("app.health_no_reason"),
+        say("app.health", reason=waits["stopped_reason"])
+        if waits["stopped_reason"]
+        else say("app.health_no_reason"),
         title=say("app.health_title", jobs=formats.count(waits["stopped_jobs"])),
         icon=":material/front_hand:",
     )
 if waits["unpriced_attempts"]:
-    st.warning(say("app.unpriced", attempts=formats.count(waits["unpriced_attempts"])), icon=":material/sell:")
+    st.warning(
+        say("app.unpriced", attempts=formats.count(waits["unpriced_attempts"])), icon=":material/sell:"
+    )
 
 page.run()

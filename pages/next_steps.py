@@ -19,7 +19,7 @@ RISE = 0.05
 COLD = 0.5
 """Below about half reads, a one-hour cache write costs more than it saves (facts/api.md §6)."""
 WARM = 0.9
-"""What a primed class reaches (facts/caching-and-sizing.md §3): the hit rate that the saving is reckoned with."""
+"""What a primed class reaches (facts/caching-and-sizing.md §3): the saving is reckoned against it."""
 SHOWN = 3
 """Steps of one kind: the list is for the next hour, not for the quarter."""
 
@@ -39,7 +39,10 @@ class Step:
 
 def steps(book: PriceBook, today: date) -> list[Step]:
     """All steps, dearest first; failures, which hold back results, before anything else."""
-    cold = {row["class_id"]: row for row in data.read("cold_classes", **_window(today), floor=COLD).iter_rows(named=True)}
+    cold = {
+        row["class_id"]: row
+        for row in data.read("cold_classes", **_window(today), floor=COLD).iter_rows(named=True)
+    }
     found = [*_costlier(today, cold), *_backlog(), *_cold(book, cold)]
     return [*_repairs(), *sorted(found, key=lambda step: -step.weight)]
 
@@ -57,7 +60,9 @@ def _repairs() -> Iterator[Step]:
                 items=formats.count(job["repairable"] if can else job["items"]),
                 name=job["class_name"] or job["job_id"],
             ),
-            money=say("next.repair_money", dollars=formats.money(job["repair_usd"])) if can else say("next.decide_money"),
+            money=say("next.repair_money", dollars=formats.money(job["repair_usd"]))
+            if can
+            else say("next.decide_money"),
             weight=job["repair_usd"] or 0,
             page="jobs.py",
             link=say("next.repair_link"),
@@ -80,13 +85,13 @@ def _costlier(today: date, cold: dict[str, Row]) -> Iterator[Step]:
             weight=row["extra_usd"],
             page="trends.py",
             link=say("next.rise_link"),
-            query={"class": data.class_labels()[row["class_id"]]},
+            query={"class": row["class_name"]},
         )
 
 
 def _backlog() -> Iterator[Step]:
     plan = data.plan()
-    if not plan.items:
+    if plan is None:
         return
     dollars, plain = plan.predicted_usd, plan.predicted_plain_usd
     saved = plain - dollars if dollars is not None and plain is not None else Decimal(0)
@@ -112,7 +117,7 @@ def _cold(book: PriceBook, cold: dict[str, Row]) -> Iterator[Step]:
             weight=float(saving or 0),
             page="trends.py",
             link=say("next.cold_link"),
-            query={"class": data.class_labels()[row["class_id"]]},
+            query={"class": row["class_name"]},
         )
 
 

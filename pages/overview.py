@@ -19,7 +19,9 @@ if not standing["jobs"] and not standing["backlog_items"]:
     st.stop()
 
 head = data.row("headline", today=today) or {}
-days = data.read("trend_days", first=today - timedelta(days=TREND_DAYS), last=today, class_id=None, model=None)
+days = data.read(
+    "trend_days", first=today - timedelta(days=TREND_DAYS), last=today, class_name=None, model=None
+)
 recent = data.read("rolling_month", today=today)
 versus = say("overview.versus")
 
@@ -71,7 +73,9 @@ with todo:
             with st.container(border=True, gap="xxsmall", key=f"step-{number}"):
                 st.markdown(step.what)
                 st.caption(step.money)
-                st.page_link(step.page, label=step.link, icon=":material/arrow_forward:", query_params=step.query)
+                st.page_link(
+                    step.page, label=step.link, icon=":material/arrow_forward:", query_params=step.query
+                )
 with trend:
     st.subheader(say("overview.trend"), anchor=False)
     pictures.draw("unit_cost", frame=days, key="overview-unit-cost")

@@ -1,4 +1,4 @@
-"""Charts on a page: drawn once for the same data, because describing one to the browser is most of a rerun."""
+"""Charts on a page: described once for the same data, because that is most of what a rerun would cost."""
 
 import threading
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Picture:
 
 
 def draw(name: str, /, *, key: str, **inputs: Any) -> None:
-    """The chart function `name` of `core.charts` on these inputs, or its words where there is nothing to draw."""
+    """The chart `name` of `core.charts` on these inputs, or its words where there is nothing to draw."""
     picture = _picture(name, **inputs)
     if picture.spec is None:
         st.info(literal(picture.empty), icon=":material/info:")
@@ -40,7 +40,7 @@ def _picture(name: str, **inputs: Any) -> Picture:
         return Picture(spec=None, empty=figure.empty or plain("app.no_data"))
     frames: dict[str, pl.DataFrame] = {}
 
-    def by_name(frame: pl.DataFrame) -> dict[str, str]:
+    def by_name(frame: Any, /) -> dict[str, str]:
         known = (name for name, other in frames.items() if other is frame)
         name = next(known, f"frame{len(frames)}")
         frames[name] = frame

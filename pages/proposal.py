@@ -1,14 +1,19 @@
 """The classes of the backlog and the jobs that would send them, up to the one button that commits."""
 
+from typing import Any
+
 import polars as pl
 import streamlit as st
 
 from core import actions
 from core.plan import Plan
+from core.prices import UnknownModel
 from pages import data, formats, frame, pictures
 from pages.session import workspace
 from pages.words import plain, say, term
 
+LEAST_PRIMED = 3
+"""Writing a prefix for an hour pays from its third item on (facts/api.md §6)."""
 _ASKED = "submit-asked"
 _SUBMITTED = "submit-done"
 
@@ -21,7 +26,7 @@ def show() -> None:
             st.success(say("backlog.submitted", jobs=made), icon=":material/send:")
             st.page_link("jobs.py", label=say("backlog.submitted_link"), icon=":material/arrow_forward:")
         plan = data.plan()
-        if not plan.items:
+        if plan is None:
             frame.empty("backlog")
             return
         _classes(plan)
@@ -32,22 +37,16 @@ def show() -> None:
 
 def _classes(plan: Plan) -> None:
     st.subheader(say("backlog.classes"), anchor=False)
-    book = workspace().book
-    why = [
-        plain("backlog.cacheable_yes")
-        if row["cacheable"]
-        else plain("backlog.cacheable_none")
-        if not row["prefix_tokens"]
-        else plain(
-            "backlog.cacheable_no", floor=formats.count(book.model(row["model"]).cache_floor_tokens), model=row["model"]
-        )
-        for row in plan.classes.iter_rows(named=True)
-    ]
-    pictures.draw("backlog_classes", frame=data.read("chart_backlog_classes"), key="backlog-classes")
+    tokens = data.read("chart_backlog_classes")
+    pictures.draw("backlog_classes", frame=tokens, key="backlog-classes")
+    shares = tokens.select("class_id", share=pl.col("prompt_tokens") / pl.col("prompt_tokens").sum())
+    classes = plan.classes.join(shares, on="class_id", how="left", maintain_order="left")
+    classes = classes.sort("share", "items", descending=True, nulls_last=True)
+    why = [_why(row) for row in classes.iter_rows(named=True)]
     frame.table(
-        plan.classes.with_columns(pl.Series("why", why, dtype=pl.String)),
+        classes.with_columns(pl.Series("why", why, dtype=pl.String)),
         {
-            "name": frame.text("backlog.columns.class", pinned=True),
+            "class_name": frame.text("backlog.columns.class"),
             "model": frame.text("backlog.columns.model"),
             "items": frame.number("backlog.columns.items"),
             "prefix_tokens": frame.number("backlog.columns.prefix_tokens"),
@@ -55,28 +54,59 @@ def _classes(plan: Plan) -> None:
             "share": frame.share("backlog.columns.share"),
             "preview": frame.text("backlog.columns.preview", width="large"),
         },
-        alt=say("backlog.classes_alt"),
+        alt=plain("backlog.classes_alt"),
         key="classes-table",
     )
 
 
+def _why(row: dict[str, Any]) -> str:
+    """Whether the prefix of a class can be cached, and if not, what is missing."""
+    if not row["prefix_tokens"]:
+        return plain("backlog.cacheable_none")
+    if row["cacheable"]:
+        few = row["items"] < LEAST_PRIMED
+        return plain("backlog.cacheable_few", least=LEAST_PRIMED) if few else plain("backlog.cacheable_yes")
+    try:
+        floor = workspace().book.model(row["model"]).cache_floor_tokens
+    except UnknownModel:
+        return plain("backlog.cacheable_unknown")
+    return plain("backlog.cacheable_no", floor=formats.count(floor))
+
+
 def _jobs(plan: Plan) -> None:
     st.subheader(say("backlog.plan"), anchor=False)
-    jobs = len(plan.jobs)
+    jobs, dollars, plainly = len(plan.jobs), plan.predicted_usd, plan.predicted_plain_usd
+    saved = plainly - dollars if dollars is not None and plainly is not None else None
+    primers = sum(job.role == "primer" for job in plan.jobs)
+    size = sum(job.body_bytes for job in plan.jobs)
     with st.grid(4, min_column_width=150, gap="small"):
-        frame.metric("backlog.plan_jobs", formats.count(jobs))
-        frame.metric("backlog.plan_items", formats.count(plan.items))
-        frame.metric("backlog.plan_cost", formats.money(plan.predicted_usd))
-        frame.metric("backlog.plan_plain", formats.money(plan.predicted_plain_usd))
-    pictures.draw(
-        "plan_cost", planned_usd=plan.predicted_usd, plain_usd=plan.predicted_plain_usd, key="plan-cost"
+        frame.metric(
+            "backlog.plan_jobs", formats.count(jobs), note=say("backlog.plan_primers", primers=primers)
+        )
+        frame.metric("backlog.plan_items", formats.count(plan.items), note=formats.volume(size))
+        frame.metric("backlog.plan_cost", formats.money(dollars), note=say("backlog.plan_caching"))
+        frame.metric(
+            "backlog.plan_plain",
+            formats.money(plainly),
+            note=say("backlog.plan_saved", dollars=formats.money(saved))
+            if saved is None or saved > 0
+            else say("backlog.plan_plain_only"),
+        )
+    assumed = formats.percent(workspace().settings.output_share)
+    st.caption(say("backlog.plan_note", day=f"{formats.now():%d %b %Y}", share=assumed))
+    st.button(
+        say("backlog.submit", jobs=formats.count(jobs), dollars=formats.money(dollars)),
+        type="primary",
+        icon=":material/send:",
+        key="submit",
+        on_click=_ask,
     )
     frame.table(
         pl.DataFrame(
             [
                 {
                     "role": term("role", job.role),
-                    "class_name": job.class_name or plain("backlog.several_classes"),
+                    "class_name": job.class_name,
                     "model": job.model,
                     "items": job.items,
                     "body_bytes": job.body_bytes,
@@ -96,16 +126,8 @@ def _jobs(plan: Plan) -> None:
             "predicted_usd": frame.dollars("backlog.columns.predicted", digits=4),
             "predicted_plain_usd": frame.dollars("backlog.columns.plain", digits=4),
         },
-        alt=say("backlog.plan_alt"),
+        alt=plain("backlog.plan_alt"),
         key="plan-table",
-    )
-    st.caption(say("backlog.plan_note", day=f"{formats.now():%d %b %Y}"))
-    st.button(
-        say("backlog.submit", jobs=formats.count(jobs), dollars=formats.money(plan.predicted_usd)),
-        type="primary",
-        icon=":material/send:",
-        key="submit",
-        on_click=_ask,
     )
 
 
@@ -136,6 +158,6 @@ def _confirm(plan: Plan) -> None:
         if st.button(say("backlog.submit_confirm"), type="primary", key="submit-confirm"):
             with frame.refusals():
                 made = actions.submit(workspace(), now=formats.now())
-                st.session_state[_SUBMITTED] = made.jobs
+                st.session_state[_SUBMITTED] = len(made.jobs)
                 _forget()
                 st.rerun()

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import streamlit as st
-
 from core.workspace import Workspace, default_folder
 
 
@@ -11,7 +10,7 @@ def workspace() -> Workspace:
     """The open workspace, opened and started at the first use.
 
     Raises `StoreBusy` while another process owns it.
-   """
+    """
     return _open(default_folder())
 
 

@@ -5,15 +5,15 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from core.jobs.states import JobState
 from pages.words import plain, say, term
 
 Colour = Literal["green", "blue", "orange", "red", "gray"]
 
-RUNNING = ("waiting", "planned", "sending", "running", "in_progress", "canceling", "fetching", "ended")
+RUNNING = (JobState.PLANNED, JobState.WAITING, JobState.SENDING, JobState.RUNNING, JobState.ENDED)
 """States in which the worker still has something to do."""
-STOPPED = ("held", "failed", "unknown")
+STOPPED = (JobState.HELD, JobState.UNKNOWN)
 """States that wait for a person."""
-STATES = (*RUNNING, *STOPPED, "done", "canceled")
 
 # Tints for badges in tables: the text of either theme is read on them.
 _TINTS: dict[Colour, str] = {
@@ -36,9 +36,9 @@ def colour(standing: str) -> Colour:
     """Green only for a job that is done and has nothing left open."""
     if standing == "to_repair":
         return "orange"
-    if standing == "to_decide" or standing in STOPPED:
+    if standing in {"to_decide", JobState.FAILED, *STOPPED}:
         return "red"
-    if standing == "done":
+    if standing == JobState.DONE:
         return "green"
     return "blue" if standing in RUNNING else "gray"
 

@@ -23,7 +23,6 @@ if known is None or known["last"] is None:
     frame.empty("trends", page="backlog.py")
     st.stop()
 
-labels = data.class_labels()
 today = max(known["last"], formats.now().date())
 with st.grid(3, min_column_width=220, gap="small"):
     period = st.date_input(
@@ -35,11 +34,10 @@ with st.grid(3, min_column_width=220, gap="small"):
         bind="query-params",
         format="YYYY-MM-DD",
     )
-    class_id = st.selectbox(
+    class_name = st.selectbox(
         say("trends.class"),
-        list(labels),
+        data.class_names(),
         index=None,
-        format_func=lambda id_: labels[id_],
         placeholder=say("app.all"),
         key="class",
         bind="query-params",
@@ -53,34 +51,32 @@ with st.grid(3, min_column_width=220, gap="small"):
         bind="query-params",
     )
 first, last = (period[0], period[-1]) if period else (known["first"], today)
-chosen = {"first": first, "last": last, "class_id": class_id, "model": model}
+chosen = {"first": first, "last": last, "class_name": class_name, "model": model}
 days = data.read("trend_days", **chosen)
 if not days.height:
     st.info(say("trends.none_match"), icon=":material/filter_alt_off:")
     st.stop()
 
-cost, units, wasted = (days[name].sum() for name in ("cost_usd", "units", "wasted_usd"))
-read, written = (days[name].sum() for name in ("cache_read_tokens", "cache_write_tokens"))
-attempts, reruns = (days[name].sum() for name in ("attempts", "reruns"))
+total = data.totals(days)
 with st.grid(4, min_column_width=180, gap="small"):
     frame.metric(
         "trends.unit_cost",
-        formats.money(formats.per_thousand(cost / units if units else None)),
-        note=say("trends.units_note", units=formats.count(units)),
+        formats.money(formats.per_thousand(total["unit_cost_usd"])),
+        note=say("trends.units_note", units=formats.count(total["units"])),
     )
     frame.metric(
-        "trends.spend", formats.money(cost), note=say("trends.wasted_note", dollars=formats.money(wasted))
+        "trends.spend",
+        formats.money(total["cost_usd"]),
+        note=say("trends.wasted_note", dollars=formats.money(total["wasted_usd"])),
     )
-    frame.metric(
-        "trends.hit_rate",
-        formats.percent(read / (read + written) if read + written else None),
-        note=say("trends.tokens_note"),
-    )
+    frame.metric("trends.hit_rate", formats.percent(total["hit_rate"]), note=say("trends.tokens_note"))
     frame.metric(
         "trends.reruns",
-        formats.count(reruns),
+        formats.count(total["reruns"]),
         note=say(
-            "trends.reruns_share", share=formats.percent(reruns / attempts), attempts=formats.count(attempts)
+            "trends.reruns_share",
+            share=formats.percent(total["reruns"] / total["attempts"]),
+            attempts=formats.count(total["attempts"]),
         ),
     )
 

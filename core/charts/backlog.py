@@ -6,7 +6,7 @@ import polars as pl
 from core.charts.figure import Figure, legend, nothing
 from core.charts.wording import count, listing, percent
 
-KEEP = 12
+KEEP = 8
 """Classes drawn on their own, largest first; the rest is one bar."""
 
 _READABLE = "repeats a cacheable prefix"
@@ -42,7 +42,11 @@ def backlog_classes(frame: pl.DataFrame) -> Figure:
         alt.Chart(parts, name="backlog")
         .mark_bar()
         .encode(
-            x=alt.X("tokens:Q", stack="zero", axis=alt.Axis(title="prompt tokens (estimated)", format="~s")),
+            x=alt.X(
+                "tokens:Q",
+                stack="zero",
+                axis=alt.Axis(title="prompt tokens (estimated)", format="~s", tickCount=6),
+            ),
             y=alt.Y(
                 "class_name:N",
                 sort=classes["class_name"].to_list(),

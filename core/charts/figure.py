@@ -43,9 +43,10 @@ def layers(*charts: alt.Chart) -> alt.LayerChart:
     return alt.LayerChart(layer=charts)
 
 
-def legend(title: str | None = None) -> alt.Legend:
-    """A legend that leaves the width to the chart."""
-    return alt.Legend(title=title, orient="bottom", columns=3, labelLimit=220)
+def legend(title: str | None = None, *, only: list[str] | None = None) -> alt.Legend:
+    """A legend that leaves the width to the chart; `only` names what it lists."""
+    values = alt.Undefined if only is None else only
+    return alt.Legend(title=title, orient="bottom", columns=3, labelLimit=220, values=values)
 
 
 def log_ticks(low: float, high: float) -> list[float]:

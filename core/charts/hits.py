@@ -18,11 +18,9 @@ def hit_rate(frame: pl.DataFrame) -> Figure:
     """
     if frame.is_empty():
         return nothing("No results yet, so nothing was read from the cache. Send a job, or load the demo.")
-    series = (
-        by_class(frame)
-        .with_columns((pl.col("cache_read_tokens") + pl.col("cache_write_tokens")).alias("cached"))
-        .filter(pl.col("cached") > 0)
-    )
+    every = by_class(frame)
+    cached = pl.col("cache_read_tokens") + pl.col("cache_write_tokens")
+    series = every.with_columns(cached.alias("cached")).filter(pl.col("cached") > 0)
     if series.is_empty():
         return nothing(
             "Nothing used the cache in this time. Plan a class with a heavy prefix: it is primed first."
@@ -39,7 +37,10 @@ def hit_rate(frame: pl.DataFrame) -> Figure:
     scale = alt.Scale(domain=[0, 1])
     base = alt.Chart(points).encode(
         x=alt.X("day:T", axis=DAY_AXIS),
-        color=alt.Color("class_name:N", legend=legend()),
+        # All classes are in the scale, so that each has the colour that it has in the other charts.
+        color=alt.Color(
+            "class_name:N", scale=alt.Scale(domain=_names(every)), legend=legend(only=_names(points))
+        ),
         tooltip=[
             alt.Tooltip("class_name:N", title="class"),
             alt.Tooltip("day:T", title="day (UTC)", format="%-d %b %Y"),
@@ -55,6 +56,10 @@ def hit_rate(frame: pl.DataFrame) -> Figure:
         y=alt.Y("mean_rate:Q", axis=axis, scale=scale), opacity=dimmed(chosen)
     )
     return figure(layers(dots, lines.add_params(chosen).properties(name="hit_rate")), _words(points))
+
+
+def _names(series: pl.DataFrame) -> list[str]:
+    return series["class_name"].unique().sort().to_list()
 
 
 def _words(points: pl.DataFrame) -> str:

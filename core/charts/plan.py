@@ -23,7 +23,9 @@ def plan_cost(*, planned_usd: Decimal | None, plain_usd: Decimal | None) -> Figu
     )
     base = alt.Chart(rows).encode(
         x=alt.X(
-            "usd:Q", axis=alt.Axis(title="predicted cost, USD", format="$~g"), scale=alt.Scale(zero=True)
+            "usd:Q",
+            axis=alt.Axis(title="predicted cost, USD", format="$,~r", tickCount=6),
+            scale=alt.Scale(zero=True),
         ),
         y=alt.Y("plan:N", sort=None, axis=alt.Axis(title=None)),
         color=alt.Color("plan:N", sort=None, legend=None),

@@ -54,8 +54,8 @@ def predicted_actual(frame: pl.DataFrame) -> Figure:
                 alt.Tooltip("class_name:N", title="class"),
                 alt.Tooltip("role:N", title="role"),
                 alt.Tooltip("item_count:Q", title="items", format=","),
-                alt.Tooltip("predicted_usd:Q", title="predicted, USD", format="$,.4~g"),
-                alt.Tooltip("cost_usd:Q", title="actual, USD", format="$,.4~g"),
+                alt.Tooltip("predicted_usd:Q", title="predicted, USD", format="$,.4~r"),
+                alt.Tooltip("cost_usd:Q", title="actual, USD", format="$,.4~r"),
                 alt.Tooltip("off:Q", title="actual over predicted", format="+.0%"),
                 alt.Tooltip("submitted_at:T", title="sent (your time)", format="%-d %b %Y %H:%M"),
             ],
@@ -68,7 +68,7 @@ def predicted_actual(frame: pl.DataFrame) -> Figure:
 
 
 def _axis(name: str, ticks: list[float]) -> alt.Axis:
-    return alt.Axis(title=f"{name}, USD (log)", format="$~g", values=ticks)
+    return alt.Axis(title=f"{name}, USD (log)", format="$,~r", values=ticks)
 
 
 def _words(jobs: pl.DataFrame) -> str:

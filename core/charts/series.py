@@ -23,11 +23,11 @@ _SUMS = (
 )
 
 
-def by_class(frame: pl.DataFrame, keep: int = KEEP) -> pl.DataFrame:
+def by_class(frame: pl.DataFrame, keep: int = KEEP, *, thin: bool = True) -> pl.DataFrame:
     """Rows of `unit_cost_day` summed by `day` and `class_name`, as floats, in order of both.
 
     A class stays one line when it moves to another model. Beyond the `keep` classes with the highest cost all
-    others are one; a stretch of many months becomes weeks, dated by their Monday.
+    others are one; unless `thin` is off, a stretch of many months becomes weeks, dated by their Monday.
     """
     named = frame.select(
         "day",
@@ -43,16 +43,14 @@ def by_class(frame: pl.DataFrame, keep: int = KEEP) -> pl.DataFrame:
         others = f"{len(names) - keep} other classes"
         kept = pl.col("class_name").is_in(names.head(keep).to_list())
         named = named.with_columns(pl.when(kept).then("class_name").otherwise(pl.lit(others)))
-    if by_week(frame):
+    if thin and by_week(frame):
         named = named.with_columns(pl.col("day").dt.truncate("1w"))
     return named.group_by("day", "class_name").agg(pl.col(_SUMS).sum()).sort("class_name", "day")
 
 
 def by_week(frame: pl.DataFrame) -> bool:
     """Whether the stretch is long enough to be drawn by week."""
-    days = frame["day"]
-    first, last = days.min(), days.max()
-    return bool((last - first) > timedelta(days=_DAYS))  # type: ignore[operator]
+    return frame.select((pl.col("day").max() - pl.col("day").min()) > timedelta(days=_DAYS)).item() is True
 
 
 def rolling_ratio(over: str, under: str) -> pl.Expr:

@@ -20,7 +20,7 @@ def spend(frame: pl.DataFrame) -> Figure:
         .mark_bar()
         .encode(
             x=alt.X("day:T", axis=DAY_AXIS, timeUnit="yearweek" if every == "week" else "yearmonthdate"),
-            y=alt.Y("cost_usd:Q", stack="zero", axis=alt.Axis(title=f"USD per {every}", format="$~g")),
+            y=alt.Y("cost_usd:Q", stack="zero", axis=alt.Axis(title=f"USD per {every}", format="$,~r")),
             color=alt.Color("class_name:N", legend=legend()),
             opacity=dimmed(chosen),
             tooltip=[

@@ -79,7 +79,7 @@ def turnaround(frame: pl.DataFrame, *, window: timedelta | None = None) -> Figur
 
 def _axis(title: str, values: pl.Series) -> alt.Axis:
     low, high = (float(values.quantile(share) or 1) for share in (0, 1))
-    return alt.Axis(title=f"{title} (log)", format="~g", values=log_ticks(low, high))
+    return alt.Axis(title=f"{title} (log)", format=",~r", values=log_ticks(low, high))
 
 
 def _words(jobs: pl.DataFrame, limit: float | None) -> str:

@@ -30,7 +30,7 @@ def unit_cost(frame: pl.DataFrame, *, unit: str = "usable item", annotate: bool 
     if frame.is_empty():
         return nothing("No results yet, so nothing has a cost per unit. Send a job, or load the demo.")
     series = by_class(frame)
-    step = largest_step(series) if annotate else None
+    step = largest_step(by_class(frame, thin=False)) if annotate else None
     daily = pl.when(pl.col("units") > 0).then(pl.col("cost_usd") / pl.col("units"))
     mean = rolling_ratio("cost_usd", "units")
     points = series.select(
@@ -58,12 +58,12 @@ def _chart(points: pl.DataFrame, step: Step | None, *, unit: str, weekly: bool) 
         tooltip=[
             alt.Tooltip("class_name:N", title="class"),
             alt.Tooltip("day:T", title="week from (UTC)" if weekly else "day (UTC)", format="%-d %b %Y"),
-            alt.Tooltip("usd:Q", title=f"USD per 1,000 {unit}s", format=",.4~g"),
-            alt.Tooltip("mean_usd:Q", title="7-day mean", format=",.4~g"),
+            alt.Tooltip("usd:Q", title=f"USD per 1,000 {unit}s", format=",.4~r"),
+            alt.Tooltip("mean_usd:Q", title="7-day mean", format=",.4~r"),
             alt.Tooltip("units:Q", title=f"{unit}s", format=","),
         ],
     )
-    axis = alt.Axis(format="$~g", title=title, values=log_ticks(low, high) if log else alt.Undefined)
+    axis = alt.Axis(format="$,~r", title=title, values=log_ticks(low, high) if log else alt.Undefined)
     dots = base.mark_circle(size=16).encode(
         y=alt.Y("usd:Q", scale=scale, axis=axis), opacity=dimmed(chosen, 0.45)
     )

@@ -9,11 +9,13 @@ _LARGE = 1_000
 
 def usd(amount: float) -> str:
     """Dollars with as many digits as the amount deserves: $0.0042, $3.18, $12,400."""
+    if amount < 0:
+        return f"-{usd(-amount)}"
     if amount == 0:
         return "$0"
-    if abs(amount) < _SMALL:
+    if amount < _SMALL:
         return f"${amount:.2g}"
-    return f"${amount:,.0f}" if abs(amount) >= _LARGE else f"${amount:,.2f}"
+    return f"${amount:,.0f}" if amount >= _LARGE else f"${amount:,.2f}"
 
 
 def percent(share: float) -> str:

@@ -13,7 +13,7 @@ from core.prices import PriceBook
 
 # Requests by class. Contracts are few and heavy, call notes have a prefix under every floor, and invoices
 # still carry the time stamp that spoils their prefix.
-COUNTS = {"triage": 340, "relevance": 240, "enrichment": 150, "calls": 160, "invoices": 130, "contracts": 50}
+COUNTS = {"triage": 380, "relevance": 260, "enrichment": 160, "calls": 160, "invoices": 60, "contracts": 50}
 UNSHARED = 130
 FILES = ("queue-1-overnight.jsonl", "queue-2-morning.jsonl", "queue-3-noon.jsonl")
 
@@ -77,7 +77,6 @@ def _unshared(number: int, rng: np.random.Generator) -> dict[str, Any]:
     request = {
         "model": ("claude-sonnet-5", "claude-haiku-4-5")[number % 2],
         "max_tokens": 800,
-        "system": f"Request {number + 1} of the {team}. {ask}",
-        "messages": [{"role": "user", "content": text}],
+        "messages": [{"role": "user", "content": f"For the {team}. {ask}\n\n{text}"}],
     }
     return {"custom_id": item_id, "params": request}

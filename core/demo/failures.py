@@ -27,15 +27,14 @@ INVALID = Cause(
 TOO_MANY_TOKENS = 200_000
 """What the requests that fail as invalid ask for: more output than any model gives."""
 
-TRUNCATED = Cause(cause="truncated", outcome="succeeded", action="edit", stop_reason="max_tokens")
+TRUNCATED = Cause(cause="max_tokens", outcome="succeeded", action="edit", stop_reason="max_tokens")
 
 # Faults of the past, drawn for one body in eight: cause, how often, least and largest share of the job.
 PAST = (
     (OVERLOADED, 0.4, 0.02, 0.10),
     (EXPIRED, 0.2, 0.06, 0.25),
     (INTERNAL, 0.15, 0.01, 0.05),
-    (INVALID, 0.1, 0.01, 0.03),
-    (TRUNCATED, 0.15, 0.01, 0.05),
+    (TRUNCATED, 0.25, 0.01, 0.05),
 )
 PAST_SHARE = 0.125
 

@@ -186,9 +186,18 @@ class _Sender:
             **links,
         }
         self.log.jobs.append(row)
-        number = 2 if role == "repair" else 1
         self.log.attempts.append(
-            attempt_rows(self.work, model, items, usage, faults=faults, job_id=job_id, at=at, number=number)
+            attempt_rows(
+                self.work,
+                model,
+                items,
+                usage,
+                faults=faults,
+                job_id=job_id,
+                at=at,
+                number=2 if role == "repair" else 1,
+                marked=caching is not Caching.NONE,
+            )
         )
         return row
 

@@ -150,6 +150,7 @@ def attempt_rows(
     job_id: str,
     at: datetime,
     number: int,
+    marked: bool,
 ) -> pl.DataFrame:
     """What each item of a job did; what never ran used nothing and knows nothing."""
     which = np.full(len(items), -1, np.int64)
@@ -182,6 +183,7 @@ def attempt_rows(
             pl.lit(class_id(work, model.id)).alias("class_id"),
             pl.lit(model.id).alias("model"),
             pl.lit(number).alias("number"),
+            pl.lit(marked).alias("marked"),
             "outcome",
             pl.col("cause").is_null().alias("usable"),
             "cause",

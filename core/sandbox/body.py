@@ -12,8 +12,8 @@ from core.sandbox.wire_errors import WireError
 SLICE_BYTES = 4 << 20
 _HEAD = re.compile(rb'\s*\{\s*"requests"\s*:\s*\[')
 _TAIL = re.compile(rb"\]\s*\}\s*$")
-# Between two requests. Inside a JSON string the quote would be escaped, so this is never text. Where it belongs
-# to a list deep inside a request, the piece before it is not valid JSON, and the body is parsed whole.
+# Between two requests. Inside a JSON string the quote would be escaped, so this is never text. If it is part
+# of a list deep inside a request, the piece before it is not valid JSON, and the body is parsed whole.
 _BORDER = re.compile(rb'\}(\s*,\s*)\{\s*"custom_id"\s*:')
 
 

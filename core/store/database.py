@@ -54,7 +54,9 @@ class Store:
         self.lock = lock
         self.version = 0
         self._root = root
-        self._tasks: queue.SimpleQueue[tuple[Callable[[Transaction], Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[tuple[Callable[[Transaction], Any], Future[Any]] | None] = (
+            queue.SimpleQueue()
+        )
         self._closed = threading.Event()
         self._closing = threading.Lock()
         self._writer = threading.Thread(target=self._write_loop, name="lotwise-writer", daemon=True)
@@ -159,7 +161,9 @@ def _migrate(connection: duckdb.DuckDBPyConnection) -> None:
         if number not in applied:
             connection.execute("BEGIN").fetchall()
             connection.execute(sql).fetchall()
-            connection.execute("INSERT INTO migration (number, name) VALUES ($1, $2)", [number, name]).fetchall()
+            connection.execute(
+                "INSERT INTO migration (number, name) VALUES ($1, $2)", [number, name]
+            ).fetchall()
             connection.execute("COMMIT").fetchall()
     for view in views().values():
         connection.execute(view).fetchall()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from conftest import Server, Start, marked, request, requests
+from tests.sandbox.driving import Server, Start, marked, request, requests
 
 HEAVY = "You are a careful reader. " * 200
 LIGHT = "You are a careful reader."
@@ -24,8 +24,9 @@ def depth(server: Server, text: str = HEAVY) -> int:
     """Tokens of a system block."""
     message: Any = [{"role": "user", "content": "x"}]
     count = server.client.messages.count_tokens
-    whole = count(model="claude-sonnet-5-5", messages=message, system=text)
-    return whole.input_tokens - count(model="claude-sonnet-5-5", messages=message).input_tokens
+    whole: int = count(model="claude-sonnet-5-5", messages=message, system=text).input_tokens
+    rest: int = count(model="claude-sonnet-5-5", messages=message).input_tokens
+    return whole - rest
 
 
 def test_a_cold_batch_in_parallel_reads_nothing(start: Start) -> None:

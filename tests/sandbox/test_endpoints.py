@@ -6,9 +6,9 @@ from typing import Any
 import anthropic
 import httpx2
 import pytest
-from conftest import MODEL, Server, Start, request, requests
 
 from core.sandbox import BATCH_PREFIX, SIMULATED_HEADER, BadSandboxOption, SandboxOptions, is_simulated
+from tests.sandbox.driving import MODEL, Server, Start, request, requests
 
 
 def test_a_batch_runs_from_creation_to_results(server: Server) -> None:
@@ -75,7 +75,7 @@ def test_lists_page_both_ways(server: Server) -> None:
     assert [batch.id for batch in listing(after_id=newest[3]).data] == newest[4:]
     for wrong in ({"limit": 0}, {"limit": 1001}, {"after_id": newest[0], "before_id": newest[1]}):
         with pytest.raises(anthropic.BadRequestError):
-            listing(**wrong)  # type: ignore[arg-type]
+            listing(**wrong)
     with pytest.raises(anthropic.NotFoundError):
         listing(after_id="msgbatch_unknown")
 
@@ -234,6 +234,6 @@ def test_options_are_checked() -> None:
     """An option out of range is refused with its name; shares may not exceed the whole."""
     for wrong in ({"width": 0}, {"time_scale": 0.0}, {"queue_seconds": -1.0}, {"error_rate": 1.5}):
         with pytest.raises(BadSandboxOption):
-            SandboxOptions(**wrong)  # type: ignore[arg-type]
+            SandboxOptions(**wrong)
     with pytest.raises(BadSandboxOption):
         SandboxOptions(error_rate=0.6, expiry_rate=0.6)

@@ -7,9 +7,9 @@ from typing import Any
 import anthropic
 import httpx2
 import pytest
-from conftest import Server, Start, request, requests
 
 from core.sandbox import CreateFault, Faults, ResultsFault
+from tests.sandbox.driving import Server, Start, request, requests
 
 
 def count(server: Server) -> int:
@@ -29,13 +29,13 @@ def count(server: Server) -> int:
 def test_a_reply_lost_after_the_commit_leaves_a_batch(start: Start, fault: CreateFault, error: Any) -> None:
     """The client sees a failure although the batch exists; a client that retries makes a twin."""
     server = start(Faults(creates=[fault, fault]))
-    create = server.client.with_options(timeout=0.3).messages.batches.create
+    asked: Any = [request()]
 
     with pytest.raises(error):
-        create(requests=[request()])  # type: ignore[list-item]
+        server.client.with_options(timeout=0.3).messages.batches.create(requests=asked)
 
     assert count(server) == 1
-    server.client.with_options(timeout=0.3, max_retries=1).messages.batches.create(requests=[request()])  # type: ignore[list-item]
+    server.client.with_options(timeout=0.3, max_retries=1).messages.batches.create(requests=asked)
     assert count(server) == 3
 
 

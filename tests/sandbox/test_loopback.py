@@ -44,10 +44,13 @@ def test_a_port_in_use_is_refused() -> None:
 def test_an_app_that_cannot_start_is_reported() -> None:
     """A failing lifespan ends the thread; the caller hears of it."""
 
+    failing = [True]
+
     @asynccontextmanager
     async def broken(_: Starlette) -> AsyncIterator[None]:
+        if not failing:
+            yield
         raise RuntimeError("no")
-        yield
 
     with pytest.raises(ServerNotStarted):
         LoopbackServer(Starlette(lifespan=broken)).start()

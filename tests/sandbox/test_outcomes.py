@@ -1,10 +1,13 @@
 """Drawn outcomes: shares, seeds, restarts."""
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from conftest import Clock, Server, Start, marked, request, requests
+import pytest
+
+from tests.sandbox.driving import Clock, Server, Start, marked, request, requests
 
 RATES: dict[str, Any] = {"error_rate": 0.2, "expiry_rate": 0.1, "refusal_rate": 0.1, "truncation_rate": 0.2}
 
@@ -134,3 +137,33 @@ def test_damaged_files_never_stop_the_start(start: Start, tmp_path: Path) -> Non
     assert lost.id not in listed
     assert again.results(batches[2])["one"].type == "succeeded"
     assert again.send(request()).id not in {batch.id for batch in (*batches, lost)}
+
+
+def test_structured_answers_fit_their_schema(start: Start) -> None:
+    """An item that asks for JSON gets the plainest value of its schema; a truncated one does not parse."""
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            "label": {"enum": ["good", "bad"]},
+            "version": {"const": 2},
+            "score": {"type": ["number", "null"]},
+            "either": {"anyOf": [{"type": "boolean"}, {"type": "string"}]},
+            "tags": {"type": "array", "items": {"type": "string"}, "minItems": 2},
+            "any": True,
+        },
+    }
+    item = request(output_config={"format": {"type": "json_schema", "schema": schema}})
+
+    whole = start().run(item)["one"].message.content[0].text
+    cut = start(truncation_rate=1.0).run(item)["one"].message.content[0].text
+
+    assert json.loads(whole) == {
+        "label": "good",
+        "version": 2,
+        "score": 0,
+        "either": False,
+        "tags": ["Simulated", "Simulated"],
+        "any": None,
+    }
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(cut)

@@ -6,7 +6,8 @@ from typing import Any
 import anthropic
 import httpx2
 import pytest
-from conftest import MODEL, Server, marked, request
+
+from tests.sandbox.driving import MODEL, Server, marked, request
 
 TOOL = {"name": "note", "input_schema": {"type": "object", "properties": {"text": {"type": "string"}}}}
 
@@ -51,7 +52,7 @@ def test_a_create_over_256_megabytes_is_413(shared: Server) -> None:
 
 
 def test_look_alikes_inside_a_request_do_no_harm(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Objects that look like requests, deep inside one, do not confuse the piecewise reader of large bodies."""
+    """Objects that look like requests, deep inside one, do not confuse the reader of large bodies."""
     monkeypatch.setattr("core.sandbox.body.SLICE_BYTES", 50)
     inner = [{"custom_id": f"{number}", "params": {}} for number in range(9)]
     tool = {"type": "tool_use", "id": "t", "name": "n", "input": {"list": inner}}
@@ -146,7 +147,7 @@ def test_wrong_params_are_late_errors_of_their_own_items(server: Server) -> None
 def test_older_models_take_what_newer_ones_refuse(server: Server) -> None:
     """Refusals belong to models, not to parameters."""
     talk = [*request()["params"]["messages"], {"role": "assistant", "content": "The answer is"}]
-    older = {"model": "claude-opus-4-5", "messages": talk, "temperature": 0.2}
+    older: dict[str, Any] = {"model": "claude-opus-4-5", "messages": talk, "temperature": 0.2}
 
     results = server.run(
         request("old", **older),

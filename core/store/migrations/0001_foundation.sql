@@ -10,7 +10,8 @@ CREATE TABLE import_file (
     lines        BIGINT NOT NULL DEFAULT 0,
     added        BIGINT NOT NULL DEFAULT 0,
     known        BIGINT NOT NULL DEFAULT 0, -- lines whose item was already there with the same content
-    rejected     BIGINT NOT NULL DEFAULT 0
+    rejected     BIGINT NOT NULL DEFAULT 0,
+    note         VARCHAR                    -- what a person should know: torn file, interrupted, not readable
 );
 
 CREATE TABLE reject (

@@ -96,7 +96,7 @@ SELECT day, class_id, class_name, model,
        input_tokens::BIGINT AS input_tokens, output_tokens::BIGINT AS output_tokens
 FROM unit_cost_day
 WHERE day BETWEEN $first::DATE AND $last::DATE
-  AND ($class_id::VARCHAR IS NULL OR class_id = $class_id)
+  AND ($class_name::VARCHAR IS NULL OR class_name = $class_name)
   AND ($model::VARCHAR IS NULL OR model = $model)
 ORDER BY day, class_name, class_id, model
 
@@ -104,10 +104,10 @@ ORDER BY day, class_name, class_id, model
 -- Attempts that gave nothing usable, by day and cause, within the filters of the trends.
 SELECT (submitted_at AT TIME ZONE 'UTC')::DATE AS day, coalesce(cause, 'unknown') AS cause,
        count(*) AS attempts, sum(cost_usd) AS cost_usd
-FROM attempt
-WHERE outcome IS NOT NULL AND NOT usable
-  AND (submitted_at AT TIME ZONE 'UTC')::DATE BETWEEN $first::DATE AND $last::DATE
-  AND ($class_id::VARCHAR IS NULL OR class_id = $class_id)
+FROM (SELECT a.*, c.name AS class_name FROM attempt a LEFT JOIN class c USING (class_id)
+      WHERE a.outcome IS NOT NULL AND NOT a.usable)
+WHERE (submitted_at AT TIME ZONE 'UTC')::DATE BETWEEN $first::DATE AND $last::DATE
+  AND ($class_name::VARCHAR IS NULL OR class_name = $class_name)
   AND ($model::VARCHAR IS NULL OR model = $model)
 GROUP BY ALL
 ORDER BY day, cause
@@ -117,7 +117,7 @@ ORDER BY day, cause
 SELECT *
 FROM job_status
 WHERE ended_at IS NOT NULL AND (submitted_at AT TIME ZONE 'UTC')::DATE BETWEEN $first::DATE AND $last::DATE
-  AND ($class_id::VARCHAR IS NULL OR class_id = $class_id)
+  AND ($class_name::VARCHAR IS NULL OR class_name = $class_name)
   AND ($model::VARCHAR IS NULL OR model = $model)
 ORDER BY submitted_at DESC, job_id
 
@@ -126,8 +126,8 @@ ORDER BY submitted_at DESC, job_id
 SELECT min(day) AS first, max(day) AS last FROM unit_cost_day
 
 -- name: class_names
--- Every class by name, for the filters.
-SELECT class_id, name, model FROM class ORDER BY name, class_id
+-- Every name of a class, for the filters; classes of one name on several models are one there.
+SELECT DISTINCT name FROM class ORDER BY name
 
 -- name: model_names
 -- Every model that ran a job, for the filters.
@@ -141,7 +141,7 @@ SELECT job_id, state, reason, role, class_id, class_name, model, item_count, usa
 FROM job_status
 WHERE (len($states::VARCHAR[]) = 0 OR list_contains($states::VARCHAR[], state))
   AND (len($roles::VARCHAR[]) = 0 OR list_contains($roles::VARCHAR[], role))
-  AND ($class_id::VARCHAR IS NULL OR class_id = $class_id)
+  AND ($class_name::VARCHAR IS NULL OR class_name = $class_name)
   AND (NOT $open_only OR open_failures > 0)
 ORDER BY created_at DESC, job_id
 LIMIT $limit

@@ -1,0 +1,140 @@
+"""What a user can do: the pages and the command line call the same functions."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+from core.errors import LotwiseError
+from core.export import export as export_rows
+from core.imports import ImportReport, rejects_path
+from core.inbox import accept
+from core.jobs.journal import record_plan
+from core.jobs.priming import send_unprimed
+from core.jobs.repair import NoSuchJob, Repair, Slice, failed_slice, repair_slice
+from core.jobs.sending import give_up
+from core.jobs.states import JobState
+from core.plan import Plan, draft_plan
+from core.requests.files import request_files
+from core.workspace import Workspace
+
+
+class NoRejects(LotwiseError):
+    """No line of this import was set aside, so there is no reject file."""
+
+
+class NotHeld(LotwiseError):
+    """Only a held job can be released. This one moves on by itself, or is over."""
+
+
+class NotCancelable(LotwiseError):
+    """This job is over, so there is nothing left to cancel."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """A plan on its way: its id and the ids of its jobs, in sending order."""
+
+    plan_id: str
+    jobs: tuple[str, ...]
+    items: int
+
+
+def import_files(workspace: Workspace, paths: Iterable[Path]) -> list[ImportReport]:
+    """Import files and folders on the calling thread, and find the classes of what came in."""
+    return [workspace.worker.import_now(path) for path in request_files(paths)]
+
+
+def request_import(workspace: Workspace, paths: Sequence[Path]) -> None:
+    """Have the worker import files and folders; how far it is stands in the table of imports."""
+    for path in request_files(paths):
+        workspace.worker.request_import(path)
+
+
+def accept_upload(workspace: Workspace, name: str, file: IO[bytes]) -> None:
+    """Take an uploaded file into the inbox: it is safe from here on, and the worker imports it next."""
+    workspace.worker.request_import(accept(workspace.folder, name, file))
+
+
+def preview_plan(workspace: Workspace, *, now: datetime) -> Plan:
+    """Plan the whole backlog without storing anything. Raises `NothingToPlan`."""
+    return draft_plan(
+        workspace.store.query("backlog"), book=workspace.book, settings=workspace.settings, now=now
+    )
+
+
+def submit(workspace: Workspace, *, now: datetime) -> Submission:
+    """Plan the whole backlog, store the plan with its claims, and have the worker send it.
+
+    Raises `NothingToPlan`, or `PlanOutdated` where another submission was faster.
+    """
+    plan = preview_plan(workspace, now=now)
+    plan_id, jobs = record_plan(workspace.store, plan, now=now, simulated=workspace.gateway.simulated)
+    workspace.worker.wake()
+    return Submission(plan_id=plan_id, jobs=tuple(jobs), items=plan.items)
+
+
+def repair_preview(workspace: Workspace, job_id: str, *, now: datetime) -> Slice:
+    """What is left to repair of a job, by cause, with count and price. Raises `NoSuchJob`."""
+    return failed_slice(workspace.store, workspace.book, workspace.settings, job_id, now=now)
+
+
+def repair(workspace: Workspace, job_id: str, *, now: datetime) -> Repair:
+    """Create the repair job of a failed slice (once, however often it is asked for) and have the worker send it.
+
+    Raises `NoSuchJob` or `NothingToRepair`.
+    """
+    made = repair_slice(
+        workspace.store,
+        workspace.book,
+        workspace.settings,
+        job_id,
+        now=now,
+        simulated=workspace.gateway.simulated,
+    )
+    workspace.worker.wake()
+    return made
+
+
+def release(workspace: Workspace, job_id: str) -> None:
+    """Send a held job after all; a body held by its primer goes without marks. Raises `NoSuchJob` or `NotHeld`."""
+    if _state(workspace, job_id) != JobState.HELD:
+        raise NotHeld(job=job_id)
+    workspace.store.write(lambda tx: send_unprimed(tx, job_id))
+    workspace.worker.wake()
+
+
+def cancel(workspace: Workspace, job_id: str, *, now: datetime) -> None:
+    """Call a job off: before it is sent by freeing its items, after that by asking the API.
+
+    Raises `NoSuchJob`, `NotCancelable` for a job that is over or in doubt, `GatewayDown` where the API is away.
+    """
+    state = _state(workspace, job_id)
+    if state in (JobState.PLANNED, JobState.WAITING, JobState.HELD):
+        give_up(workspace.store, job_id, "Called off before it was sent.", state=JobState.CANCELED, now=now)
+    elif state == JobState.RUNNING:
+        workspace.gateway.cancel(workspace.store.query("job", job_id=job_id)["batch_id"][0])
+        workspace.worker.wake()
+    else:
+        raise NotCancelable(job=job_id, state=state)
+
+
+def rejects_file(workspace: Workspace, import_id: str) -> Path:
+    """The lines of an import that were set aside, byte for byte. Raises `NoRejects`."""
+    path = rejects_path(workspace.folder, import_id)
+    if not path.exists():
+        raise NoRejects(import_id=import_id)
+    return path
+
+
+def export(workspace: Workspace, what: str, to: Path) -> int:
+    """Write items, attempts or costs to a .csv, .parquet or .jsonl file; return the number of rows."""
+    return export_rows(workspace.store, what, to)
+
+
+def _state(workspace: Workspace, job_id: str) -> str:
+    job = workspace.store.query("job", job_id=job_id)
+    if job.is_empty():
+        raise NoSuchJob(job=job_id)
+    return str(job["state"][0])

@@ -1,0 +1,54 @@
+"""The inbox: a folder of the workspace that is watched; what lies in it goes in and moves to `inbox/imported/`."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from core.requests.files import SUFFIXES
+
+# A file still being written changes: it must have been left alone for this long.
+_QUIET_SECONDS = 2.0
+_COPY_BYTES = 1 << 20
+
+
+def inbox_folder(folder: Path) -> Path:
+    """The inbox of a workspace folder."""
+    return folder / "inbox"
+
+
+def waiting_files(folder: Path, *, clock_seconds: float | None = None) -> Iterator[Path]:
+    """Request files in the inbox that nobody has written to for two seconds, in name order."""
+    now = time.time() if clock_seconds is None else clock_seconds
+    inbox = inbox_folder(folder)
+    for path in sorted(inbox.iterdir()) if inbox.is_dir() else ():
+        if path.name.endswith(SUFFIXES) and path.is_file() and now - path.stat().st_mtime >= _QUIET_SECONDS:
+            yield path
+
+
+def put_away(path: Path) -> Path:
+    """Move an imported file to `inbox/imported/`, under a new name where that one is taken; nothing is deleted."""
+    done = path.parent / "imported"
+    done.mkdir(exist_ok=True)
+    target, number = done / path.name, 1
+    while target.exists():
+        number += 1
+        target = done / f"{number}-{path.name}"
+    return path.rename(target)
+
+
+def accept(folder: Path, name: str, file: IO[bytes]) -> Path:
+    """Copy an uploaded file into the inbox under its own name, visible only once it is whole."""
+    inbox = inbox_folder(folder)
+    inbox.mkdir(parents=True, exist_ok=True)
+    safe = Path(name).name
+    safe = safe if safe.endswith(SUFFIXES) else f"{safe}.jsonl"
+    target, number = inbox / safe, 1
+    while target.exists():
+        number += 1
+        target = inbox / f"{number}-{safe}"
+    part = target.with_name(f".{target.name}.part")
+    with part.open("wb") as copy:
+        shutil.copyfileobj(file, copy, _COPY_BYTES)
+    return part.rename(target)

@@ -1,0 +1,95 @@
+"""The journal: jobs and their claims on items, committed before anything is sent."""
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+import polars as pl
+
+from core.errors import LotwiseError
+from core.jobs.identity import custom_ids, new_job_id
+from core.jobs.states import JobState
+from core.plan import Plan
+from core.prices.book import MONEY
+from core.store import Store, Transaction
+
+JOB_SCHEMA: dict[str, Any] = {
+    "job_id": pl.String,
+    "plan_id": pl.String,
+    "parent_job_id": pl.String,
+    "primer_job_id": pl.String,
+    "role": pl.String,
+    "class_id": pl.String,
+    "model": pl.String,
+    "state": pl.String,
+    "item_count": pl.Int64,
+    "body_bytes": pl.Int64,
+    "predicted_usd": MONEY,
+    "predicted_plain_usd": MONEY,
+    "created_at": pl.Datetime("us", "UTC"),
+    "processing": pl.Int64,
+    "simulated": pl.Boolean,
+}
+
+
+class PlanOutdated(LotwiseError):
+    """Some of these items went into another job meanwhile, so nothing was submitted. Look at the new plan."""
+
+
+def record_plan(store: Store, plan: Plan, *, now: datetime, simulated: bool) -> tuple[str, list[str]]:
+    """Store the plan, its jobs and their claims on the items in one step; return the plan's id and the jobs' ids.
+
+    Raises `PlanOutdated`, and stores nothing, where an item is claimed already: submitting twice submits once.
+    """
+    plan_id = new_job_id()
+    ids = [new_job_id() for _ in plan.jobs]
+    primer = next((job_id for job_id, job in zip(ids, plan.jobs, strict=True) if job.role == "primer"), None)
+    rows = [
+        {
+            "job_id": job_id,
+            "plan_id": plan_id,
+            "primer_job_id": primer if job.marked and job.role == "body" else None,
+            "role": job.role,
+            "class_id": job.class_id,
+            "model": job.model,
+            "state": JobState.WAITING if job.marked and job.role == "body" else JobState.PLANNED,
+            "item_count": job.items,
+            "body_bytes": job.body_bytes,
+            "predicted_usd": job.predicted_usd,
+            "predicted_plain_usd": job.predicted_plain_usd,
+            "created_at": now,
+            "processing": job.items,
+            "simulated": simulated,
+        }
+        for job_id, job in zip(ids, plan.jobs, strict=True)
+    ]
+    names = pl.DataFrame(
+        {"job": range(len(ids)), "job_id": ids}, schema={"job": pl.Int64, "job_id": pl.String}
+    )
+    claims = plan.assignments.with_columns(pl.col("job").cast(pl.Int64)).join(
+        names, on="job", maintain_order="left"
+    )
+
+    def record(tx: Transaction) -> None:
+        tx.run(
+            "add_plan",
+            plan_id=plan_id,
+            created_at=now,
+            items=plan.items,
+            jobs=len(plan.jobs),
+            predicted_usd=plan.predicted_usd,
+            predicted_plain_usd=plan.predicted_plain_usd,
+            inputs=orjson.dumps(plan.inputs).decode(),
+        )
+        add_jobs(tx, rows, claims.drop("job"))
+
+    store.write(record)
+    return plan_id, ids
+
+
+def add_jobs(tx: Transaction, rows: list[dict[str, Any]], claims: pl.DataFrame) -> None:
+    """Add jobs and claim their items (columns job_id, item_id, class_id, model, marked), or raise `PlanOutdated`."""
+    tx.merge("add_jobs", pl.DataFrame(rows, schema=JOB_SCHEMA))
+    claims = claims.with_columns(custom_ids(claims["job_id"], claims["item_id"]))
+    if len(tx.merge("claim_items", claims)) != claims.height:
+        raise PlanOutdated

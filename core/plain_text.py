@@ -1,0 +1,64 @@
+"""What the command line prints for people: the same documents as `--json`, as a few plain lines and a table."""
+
+from decimal import Decimal
+from typing import Any
+
+Document = dict[str, Any]
+_COLUMNS = {
+    "groups": ("items", "model", "prefix_tokens", "cacheable", "id"),
+    "imports": ("source", "lines", "added", "known", "rejected", "rejects_file"),
+    "jobs": (
+        "job_id",
+        "role",
+        "state",
+        "class_name",
+        "item_count",
+        "usable_items",
+        "open_failures",
+        "cost_usd",
+    ),
+    "plan": ("role", "class_name", "model", "items", "body_bytes", "predicted_usd", "predicted_plain_usd"),
+    "reasons": ("line", "custom_id", "reason"),
+    "causes": ("cause", "action", "items", "says"),
+}
+
+
+def plain(verb: str, document: Document) -> str:
+    """The document as text: simple values as lines, lists of rows as tables."""
+    lines: list[str] = []
+    for name, value in document.items():
+        if isinstance(value, dict):
+            lines += [plain(verb, value)] if value else []
+        elif _is_table(value):
+            columns = _COLUMNS.get("plan" if verb == "plan" and name == "jobs" else name)
+            lines += ["", *_table(list(value), columns or tuple(value[0]))] if value else []
+            for row in value:
+                lines += [plain(verb, {"reasons": row["reasons"]})] if row.get("reasons") else []
+        elif value is not None and not isinstance(value, (list, tuple)):
+            lines.append(f"{name.replace('_', ' ')}: {_cell(value)}")
+        elif value:
+            lines.append(f"{name.replace('_', ' ')}: {', '.join(str(part) for part in value)}")
+    return "\n".join(lines)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(row, dict) for row in value)
+
+
+def _table(rows: list[Document], columns: tuple[str, ...]) -> list[str]:
+    shown = [columns, *(tuple(_cell(row.get(column)) for column in columns) for row in rows)]
+    widths = [max(len(row[index]) for row in shown) for index in range(len(columns))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in shown
+    ]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, Decimal):
+        return f"${value:,.4f}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,165 @@
+"""The worker: one thread that imports, sends, polls, ingests and frees bodies; its state is the store's."""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from core.classes import regroup
+from core.errors import LotwiseError
+from core.gateway import Gateway, GatewayDown
+from core.imports import ImportReport, import_file
+from core.inbox import put_away, waiting_files
+from core.jobs.polling import poll
+from core.jobs.priming import release
+from core.jobs.results import ResultsBroken, fetch_results
+from core.jobs.sending import send, settle
+from core.jobs.states import JobState
+from core.prices import PriceBook
+from core.settings import Settings
+from core.store import Store
+
+_log = logging.getLogger(__name__)
+# The embedded server runs faster than life, and a look at it costs nothing.
+_SIMULATED_POLL_SECONDS = 0.5
+_IDLE_SECONDS = 2.0
+_ACTIVE = [JobState.PLANNED, JobState.WAITING, JobState.UNKNOWN, JobState.RUNNING, JobState.ENDED]
+
+
+class Worker:
+    """Moves every job of a workspace one step at a time; restarting it anywhere loses nothing and repeats nothing."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        folder: Path,
+        gateway: Gateway,
+        book: PriceBook,
+        settings: Settings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.trouble: str | None = None
+        self._store, self._folder, self._gateway = store, folder, gateway
+        self._book, self._settings, self._clock = book, settings, clock
+        self._imports: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._turn = threading.Lock()
+        store.write(lambda tx: (tx.run("forget_sending"), tx.run("close_interrupted_imports")))
+
+    def start(self) -> None:
+        """Run until `stop()`; starting twice is starting once."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._loop, name="lotwise-worker", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the step under way and end."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def wake(self) -> None:
+        """There is something new to do: do not wait for the next look."""
+        self._wake.set()
+
+    def request_import(self, path: Path) -> None:
+        """Import a file as soon as the worker gets to it."""
+        self._imports.put(path)
+        self.wake()
+
+    def import_now(self, path: Path, *, source: str | None = None) -> ImportReport:
+        """Import a file and find its classes, on the calling thread."""
+        with self._turn:
+            report = import_file(self._store, self._folder, path, now=self._clock(), source=source)
+            regroup(self._store, self._folder, self._book, now=self._clock())
+            if report.torn:
+                self._store.write(
+                    lambda tx: tx.run("note_import", import_id=report.import_id, note=report.torn)
+                )
+            return report
+
+    def tick(self) -> int:
+        """Move everything one step; return how many jobs are still under way."""
+        with self._turn:
+            jobs = self._store.query("jobs_in", states=_ACTIVE)
+            self.trouble = None
+            for job in jobs.iter_rows(named=True):
+                if self._stopping.is_set():
+                    break
+                try:
+                    self._step(job)
+                except (GatewayDown, ResultsBroken) as error:
+                    self.trouble = str(error)
+                    self._note(job, str(error))
+                except LotwiseError as error:
+                    _log.warning("job %s: %s", job["job_id"], error)
+                    self._note(job, str(error))
+            return self.active()
+
+    def active(self) -> int:
+        """How many jobs are under way: sent, waiting or in doubt."""
+        return self._store.query("jobs_in", states=_ACTIVE).height
+
+    def _step(self, job: dict[str, Any]) -> None:
+        now = self._clock()
+        match job["state"]:
+            case JobState.PLANNED:
+                send(self._store, self._folder, self._gateway, job, now=now)
+            case JobState.WAITING:
+                release(self._store, job, now=now)
+            case JobState.UNKNOWN:
+                settle(self._store, self._gateway, job, now=now, settle_seconds=self._settings.settle_seconds)
+            case JobState.RUNNING:
+                if poll(self._store, self._gateway, job) is JobState.ENDED:
+                    self._ingest(job)
+            case JobState.ENDED:
+                self._ingest(job)
+
+    def _ingest(self, job: dict[str, Any]) -> None:
+        fetch_results(self._store, self._folder, self._gateway, self._book, job, now=self._clock())
+
+    def _note(self, job: dict[str, Any], reason: str) -> None:
+        self._store.write(lambda tx: tx.run("set_reason", job_id=job["job_id"], reason=reason))
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            active = 0
+            try:
+                self._read_inbox()
+                active = self.tick()
+            except Exception as error:  # whatever it is, the thread must live on and say so
+                _log.exception("the worker met something unexpected")
+                self.trouble = f"Lotwise met something unexpected and goes on: {error}"
+            self._wake.wait(self._pause(active))
+
+    def _pause(self, active: int) -> float:
+        if not active:
+            return _IDLE_SECONDS
+        return _SIMULATED_POLL_SECONDS if self._gateway.simulated else self._settings.poll_seconds
+
+    def _read_inbox(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                self._try_import(self._imports.get_nowait())
+        for path in waiting_files(self._folder):
+            if self._try_import(path):
+                put_away(path)
+
+    def _try_import(self, path: Path) -> bool:
+        try:
+            self.import_now(path)
+        except LotwiseError as error:
+            _log.warning("%s: %s", path.name, error)
+            self.trouble = str(error)
+            return False
+        return True

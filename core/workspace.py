@@ -1,0 +1,101 @@
+"""A workspace: one folder with the store, payloads and raw results; opened by one process at a time."""
+
+import os
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from core.gateway import AnthropicGateway, Gateway
+from core.loopback import LoopbackServer
+from core.prices import PriceBook
+from core.sandbox import SandboxOptions, create_app
+from core.settings import Settings
+from core.store import Store
+from core.worker import Worker
+
+
+def default_folder() -> Path:
+    """`LOTWISE_WORKSPACE`, or `.lotwise/` in the working folder."""
+    return Path(os.environ.get("LOTWISE_WORKSPACE") or ".lotwise")
+
+
+def utc_now() -> datetime:
+    """The clock of the outermost layer; everything below is told the time."""
+    return datetime.now(UTC)
+
+
+class Workspace:
+    """Store, prices, settings, the gateway and the worker of one folder.
+
+    The gateway is the real API where `ANTHROPIC_API_KEY` is set, else the embedded local server, which starts on
+    first use. `start()` sets the worker going; without it the owner drives `worker.tick()` itself.
+    """
+
+    def __init__(self, folder: Path, store: Store, settings: Settings, gateway: Gateway | None) -> None:
+        self.folder = folder
+        self.store = store
+        self.settings = settings
+        self.book = PriceBook.load()
+        self._sandbox: LoopbackServer | None = None
+        self._api: LoopbackServer | None = None
+        self.gateway = gateway or self._default_gateway()
+        self.worker = Worker(
+            store=store,
+            folder=folder,
+            gateway=self.gateway,
+            book=self.book,
+            settings=settings,
+            clock=utc_now,
+        )
+
+    @classmethod
+    def open(cls, folder: Path, *, gateway: Gateway | None = None, settings: Settings | None = None) -> Self:
+        """Open (or make) the workspace in `folder`. Raises `StoreBusy` while another process owns it."""
+        folder = folder.resolve()
+        store = Store.open(folder / "lotwise.duckdb")
+        try:
+            return cls(folder, store, settings or Settings.load(), gateway)
+        except BaseException:
+            store.close()
+            raise
+
+    def start(self, *, serve: Callable[["Workspace", str], LoopbackServer] | None = None) -> None:
+        """Start the worker, and with `serve` the local API that lets the command line reach this process."""
+        self.worker.start()
+        if serve is not None:
+            token = secrets.token_urlsafe(24)
+            self._api = serve(self, token)
+            self._api.start()
+            self.store.lock.announce(url=self._api.url, token=token)
+
+    def close(self) -> None:
+        """Stop the worker and the local servers, then close the store; safe to call twice."""
+        self.worker.stop()
+        for server in (self._api, self._sandbox):
+            if server is not None:
+                server.stop()
+        self._api = self._sandbox = None
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _default_gateway(self) -> Gateway:
+        key = os.environ.get("ANTHROPIC_API_KEY")
+        if key:
+            return AnthropicGateway(api_key=key, base_url=os.environ.get("ANTHROPIC_BASE_URL") or None)
+        options = SandboxOptions(
+            seed=self.settings.sandbox_seed,
+            time_scale=self.settings.sandbox_time_scale,
+            width=self.settings.sandbox_width,
+            error_rate=self.settings.sandbox_error_rate,
+            expiry_rate=self.settings.sandbox_expiry_rate,
+        )
+        self._sandbox = LoopbackServer(create_app(options, folder=self.folder / "sandbox"))
+        self._sandbox.start()
+        return AnthropicGateway(api_key="simulated", base_url=self._sandbox.url, simulated=True)

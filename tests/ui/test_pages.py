@@ -1,0 +1,119 @@
+"""Every page stands on its own: with a history, with nothing at all, and whatever the filters say."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.ui.conftest import Open
+
+PAGES = ("overview.py", "backlog.py", "jobs.py", "trends.py")
+
+
+def sound(app: AppTest) -> None:
+    """No traceback and no refusal is on the page."""
+    assert [error.value for error in app.exception] == []
+    assert [error.value for error in app.error] == []
+    assert len(app.title) == 1
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_draws_the_demo_and_draws_it_again(
+    open_app: Open, demo_workspace: Path, page: str
+) -> None:
+    """A page is the same on a rerun, and says that its data is simulated."""
+    app = open_app(demo_workspace, page)
+    sound(app)
+    before = [metric.value for metric in app.metric], [frame.value.shape for frame in app.dataframe]
+
+    app.run()
+
+    sound(app)
+    assert before == ([metric.value for metric in app.metric], [frame.value.shape for frame in app.dataframe])
+    assert any("Simulated data" in text.value for text in app.markdown)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_workspace_says_what_to_do_next(open_app: Open, workspace_dir: Path, page: str) -> None:
+    """Nobody meets a blank page, a zero that stands for unknown, or a chart without data."""
+    app = open_app(workspace_dir, page)
+
+    sound(app)
+    assert any(header.value for header in app.subheader), "an empty page has a heading that says why"
+    assert not app.metric
+
+
+def test_the_overview_answers_in_figures(open_app: Open, demo_workspace: Path) -> None:
+    """Spend, unit cost, hit rate, open failures and backlog are all known on the demo."""
+    app = open_app(demo_workspace)
+
+    values = {metric.label: metric.value for metric in app.metric}
+    assert len(values) == 5
+    assert "–" not in values.values()
+    assert values["Open failures"] != "0"
+
+
+def test_next_steps_lead_to_the_jobs_to_repair(open_app: Open, demo_workspace: Path) -> None:
+    """The first thing to do is to get the results that are missing."""
+    app = open_app(demo_workspace)
+
+    links = [link.value for link in app.page_link]
+    assert links[0] == "Open the job"
+    assert app.markdown[1].value.startswith("**Repair")
+
+
+def test_filters_of_the_jobs(open_app: Open, demo_workspace: Path) -> None:
+    """Each filter narrows the table; clearing them brings every job back."""
+    app = open_app(demo_workspace, "jobs.py")
+    everything = len(app.dataframe[0].value)
+
+    app.multiselect(key="role").select("primer").run()
+    assert set(app.dataframe[0].value["role"]) == {"Primer"}
+
+    app.toggle(key="open").set_value(True).run()
+    assert [info.value for info in app.info] == ["No job matches these filters."]
+
+    app.button(key="clear-filters").click().run()
+    assert len(app.dataframe[0].value) == everything
+
+    app.toggle(key="open").set_value(True).run()
+    shown = app.dataframe[0].value
+    assert 0 < len(shown) < everything
+    assert (shown["open_failures"] > 0).all()
+    assert {word for words in shown["standing"] for word in words} <= {"To repair", "To decide"}
+
+
+def test_filters_of_the_trends(open_app: Open, demo_workspace: Path) -> None:
+    """One class and one day leave only their rows."""
+    app = open_app(demo_workspace, "trends.py")
+    rows = app.dataframe[0].value
+    name, day = rows["class_name"][0], rows["day"][0]
+
+    app.selectbox(key="class").select(name).run()
+    assert set(app.dataframe[0].value["class_name"]) == {name}
+
+    app.date_input(key="days").set_value((day, day)).run()
+    assert set(app.dataframe[0].value["day"]) == {day}
+    sound(app)
+
+
+def test_a_link_carries_its_filters(open_app: Open, demo_workspace: Path) -> None:
+    """A shared link opens with the class that it names; one that names nonsense opens with all."""
+    name = open_app(demo_workspace, "trends.py").dataframe[0].value["class_name"][0]
+
+    linked = open_app(demo_workspace, "trends.py", **{"class": name})
+    assert set(linked.dataframe[0].value["class_name"]) == {name}
+
+    nonsense = open_app(
+        demo_workspace, "trends.py", **{"class": "no such class", "by": "moon", "days": "soon"}
+    )
+    sound(nonsense)
+    assert len(set(nonsense.dataframe[0].value["class_name"])) > 1
+
+
+def test_lines_by_model(open_app: Open, demo_workspace: Path) -> None:
+    """The same days can be drawn by model."""
+    app = open_app(demo_workspace, "trends.py", by="Model")
+
+    sound(app)
+    assert app.get("vega_lite_chart")
