@@ -5,7 +5,7 @@ from pathlib import Path
 
 import orjson
 
-_WORDS = "invoice order refund carrier ledger clause vendor sample report window margin batch cache prefix tier".split()
+_WORDS = ("invoice", "order", "refund", "carrier", "ledger", "clause", "vendor", "sample", "window", "margin", "tier")
 
 
 def text(rng: random.Random, length: int) -> str:

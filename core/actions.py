@@ -59,9 +59,7 @@ def accept_upload(workspace: Workspace, name: str, file: IO[bytes]) -> None:
 
 def preview_plan(workspace: Workspace, *, now: datetime) -> Plan:
     """Plan the whole backlog without storing anything. Raises `NothingToPlan`."""
-    return draft_plan(
-        workspace.store.query("backlog"), book=workspace.book, settings=workspace.settings, now=now
-    )
+    return draft_plan(workspace.store.query("backlog"), book=workspace.book, settings=workspace.settings, now=now)
 
 
 def submit(workspace: Workspace, *, now: datetime) -> Submission:

@@ -41,10 +41,16 @@ def regroup(store: Store, folder: Path, book: PriceBook, *, now: datetime) -> No
     found = group_frame(backlog)
     with PayloadReader(folder) as payloads:
         rows = [
-            _class_row(
-                found, position, backlog.row(int(found.first[position]), named=True), payloads, book, now
+            {
+                "class_id": class_id(int(key)),
+                "prefix_blocks": int(blocks),
+                "prefix_chars": int(chars),
+                "created_at": now,
+                **_description(backlog.row(int(first), named=True), int(blocks), int(chars), payloads, book),
+            }
+            for key, blocks, chars, first in zip(
+                found.keys, found.prefix_blocks, found.prefix_chars, found.first, strict=True
             )
-            for position in range(len(found.keys))
         ]
     ids = np.array([class_id(int(key)) for key in found.keys], dtype=object)
     assigned = pl.DataFrame(
@@ -63,30 +69,17 @@ def group_frame(backlog: pl.DataFrame) -> Classes:
     )
 
 
-def _class_row(
-    found: Classes,
-    position: int,
-    item: dict[str, Any],
-    payloads: PayloadReader,
-    book: PriceBook,
-    now: datetime,
+def _description(
+    item: dict[str, Any], blocks: int, chars: int, payloads: PayloadReader, book: PriceBook
 ) -> dict[str, Any]:
-    blocks, chars = int(found.prefix_blocks[position]), int(found.prefix_chars[position])
+    """What a person knows a class by, taken from one of its items."""
     tokens, cacheable = prefix_tokens(book, item["model"], chars)
-    text = " ".join(
-        _head(payloads.params(item["import_id"], item["payload_offset"], item["payload_bytes"])).split()
-    )
-    return {
-        "class_id": class_id(int(found.keys[position])),
-        "name": _name(text) if blocks else f"Unshared requests, {item['model']}",
-        "model": item["model"],
-        "prefix_blocks": blocks,
-        "prefix_chars": chars,
-        "prefix_tokens": tokens,
-        "cacheable": cacheable and blocks > 0,
-        "preview": text[:_PREVIEW_CHARS] if blocks else "",
-        "created_at": now,
-    }
+    known = {"model": item["model"], "prefix_tokens": tokens, "cacheable": cacheable and blocks > 0}
+    if not blocks:
+        return known | {"name": f"Unshared requests, {item['model']}", "preview": ""}
+    params = payloads.params(item["import_id"], item["payload_offset"], item["payload_bytes"])
+    text = " ".join(_head(params).split())
+    return known | {"name": _name(text), "preview": text[:_PREVIEW_CHARS]}
 
 
 def _name(text: str) -> str:

@@ -33,9 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         document = arguments.run(arguments)
     except LotwiseError as error:
-        _say(
-            to_json({"error": error.message, "context": error.context}) if arguments.json else b"", sys.stdout
-        )
+        _say(to_json({"error": error.message, "context": error.context}) if arguments.json else b"", sys.stdout)
         _say(f"lotwise: {error}".encode(), sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -51,9 +49,7 @@ def _say(text: bytes, stream: Any) -> None:
         stream.flush()
 
 
-def _on_workspace(
-    arguments: argparse.Namespace, verb: str, values: Document, *, advance: bool = False
-) -> Document:
+def _on_workspace(arguments: argparse.Namespace, verb: str, values: Document, *, advance: bool = False) -> Document:
     """Run a verb here, or in the process that owns the workspace; `advance` and `--wait` move the jobs on."""
     wait = getattr(arguments, "wait", False)
     try:
@@ -93,9 +89,7 @@ def _group(arguments: argparse.Namespace) -> Document:
 
 
 def _sandbox(arguments: argparse.Namespace) -> None:
-    options = SandboxOptions(
-        **{option.name: getattr(arguments, option.name) for option in fields(SandboxOptions)}
-    )
+    options = SandboxOptions(**{option.name: getattr(arguments, option.name) for option in fields(SandboxOptions)})
     with LoopbackServer(create_app(options, folder=arguments.folder), port=arguments.port) as server:
         _say(f"Simulated Message Batches server on {server.url} (Ctrl-C stops it)".encode(), sys.stderr)
         server.wait()
@@ -127,9 +121,7 @@ def _parser() -> argparse.ArgumentParser:
 
     group = verb("group", "show what request files share, without importing them", _group)
     group.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    group.add_argument(
-        "--assignments", type=Path, metavar="FILE.parquet", help="write custom_id and group_id"
-    )
+    group.add_argument("--assignments", type=Path, metavar="FILE.parquet", help="write custom_id and group_id")
 
     imports = verb(
         "import",
@@ -179,9 +171,7 @@ def _parser() -> argparse.ArgumentParser:
         if isinstance(option.default, bool):
             sandbox.add_argument(flag, action="store_true", help=option.metadata["help"])
         else:
-            sandbox.add_argument(
-                flag, type=type(option.default), default=option.default, help=option.metadata["help"]
-            )
+            sandbox.add_argument(flag, type=type(option.default), default=option.default, help=option.metadata["help"])
 
     verb("demo", "build the demo workspace", _demo)
     return parser

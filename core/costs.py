@@ -56,12 +56,7 @@ class Usage:
     @property
     def total_input_tokens(self) -> int:
         """All input of the request, cached or not: what a price cliff is measured against."""
-        return (
-            self.input_tokens
-            + self.cache_write_5m_tokens
-            + self.cache_write_1h_tokens
-            + self.cache_read_tokens
-        )
+        return self.input_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens + self.cache_read_tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,9 +159,7 @@ def price_attempts(frame: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
         )
         .select("row", _cost().alias("cost_usd"))
     )
-    costs = attempts.select("row").join(
-        pl.concat([free, charged]), on="row", how="left", maintain_order="left"
-    )
+    costs = attempts.select("row").join(pl.concat([free, charged]), on="row", how="left", maintain_order="left")
     return frame.with_columns(costs["cost_usd"])
 
 
@@ -210,8 +203,7 @@ def _cost() -> pl.Expr:
     """Counts times rates; whole numbers times decimals, so the sum is exact."""
     rates = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output", "web_search")
     return pl.sum_horizontal(
-        pl.col(count).cast(pl.Decimal(38, 0)) * pl.col(rate)
-        for count, rate in zip(_COUNTS, rates, strict=True)
+        pl.col(count).cast(pl.Decimal(38, 0)) * pl.col(rate) for count, rate in zip(_COUNTS, rates, strict=True)
     ).cast(MONEY)
 
 

@@ -190,11 +190,7 @@ def _refusal(error: Any) -> LotwiseError:
     """What a status that the create call answered with means for the job."""
     status, message = error.status_code, str(error.message)
     context = {"status": status, "why": message, "request_id": error.request_id}
-    if (
-        status in _ACCOUNT
-        or _error_code(error) in _ACCOUNT_CODES
-        or message.lower().startswith(_ACCOUNT_WORDS)
-    ):
+    if status in _ACCOUNT or _error_code(error) in _ACCOUNT_CODES or message.lower().startswith(_ACCOUNT_WORDS):
         return AccountHeld(**context)
     if any(words in message.lower() for words in _ACCOUNT_WORDS):
         return AccountHeld(**context)

@@ -29,7 +29,7 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class Grouping:
-    """What the files hold. `assignments`: columns custom_id, group_id; `reasons`: file, line and why, of the rejects."""
+    """What the files hold. `assignments`: columns custom_id, group_id; `reasons`: file, line and why of rejects."""
 
     requests: int
     rejected: int

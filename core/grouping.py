@@ -83,14 +83,10 @@ def find_classes(hashes: UInts, depths: Ints, ends: Ints) -> Classes:
     """
     if not len(ends):
         none = np.empty(0, dtype=np.int64)
-        return Classes(
-            keys=hashes, class_of=none, items=none, prefix_blocks=none, prefix_chars=none, first=none
-        )
+        return Classes(keys=hashes, class_of=none, items=none, prefix_blocks=none, prefix_chars=none, first=none)
     starts = np.concatenate(([0], ends[:-1]))
     at = _class_position(hashes, depths, starts, ends)
-    keys, first, class_of, items = np.unique(
-        hashes[at], return_index=True, return_inverse=True, return_counts=True
-    )
+    keys, first, class_of, items = np.unique(hashes[at], return_index=True, return_inverse=True, return_counts=True)
     return Classes(
         keys=keys,
         class_of=class_of,
@@ -103,9 +99,7 @@ def find_classes(hashes: UInts, depths: Ints, ends: Ints) -> Classes:
 
 def _class_position(hashes: UInts, depths: Ints, starts: Ints, ends: Ints) -> Ints:
     """Per item, the flat position of the block that ends its class's prefix."""
-    nodes, where, node_of, count = np.unique(
-        hashes, return_index=True, return_inverse=True, return_counts=True
-    )
+    _, where, node_of, count = np.unique(hashes, return_index=True, return_inverse=True, return_counts=True)
     level = np.arange(len(hashes)) - np.repeat(starts, ends - starts)
     cut = _best_cuts(level[where], depths[where], count, _parents(node_of, where, level))
     position = np.arange(len(hashes))

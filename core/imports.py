@@ -4,9 +4,9 @@ import hashlib
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,9 +22,7 @@ from core.store import Store, Transaction
 # Lines and bytes of parameters gathered before they are stored in one transaction.
 _CHUNK_LINES = 5_000
 _CHUNK_BYTES = 16 << 20
-_OTHER_BODY = (
-    "custom_id is already taken by an item with other content: give the changed request a new custom_id"
-)
+_OTHER_BODY = "custom_id is already taken by an item with other content: give the changed request a new custom_id"
 
 _ITEM_SCHEMA: dict[str, Any] = {
     "item_id": pl.String,
@@ -88,9 +86,7 @@ class _Rejects:
     import_id: str
     rows: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(
-        self, number: int, reason: str, raw: bytes | IO[bytes], *, size: int, custom_id: str | None = None
-    ) -> None:
+    def add(self, number: int, reason: str, raw: bytes | IO[bytes], *, size: int, custom_id: str | None = None) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as file:
             if isinstance(raw, bytes):
@@ -125,20 +121,19 @@ def import_file(
     """
     report = ImportReport(import_id=secrets.token_hex(6), source=source or path.name)
     rejects = _Rejects(path=rejects_path(folder, report.import_id), import_id=report.import_id)
-    store.write(
-        lambda tx: tx.run("start_import", import_id=report.import_id, source=report.source, started_at=now)
-    )
-    with ExitStack() as stack:
-        stack.callback(lambda: store.write(lambda tx: _finish(tx, report, now)))
-        payloads = stack.enter_context(PayloadWriter(folder, report.import_id))
-        try:
-            for chunk in _chunks(path, report, rejects):
-                store.write(lambda tx, chunk=chunk: _store(tx, chunk, payloads, rejects, report, now))  # type: ignore[misc]
-                progress(report)
-        except FileTornApart as torn:
-            report.torn = str(torn)
-            rejects.add(report.lines + 1, f"file: {torn}", b"", size=0)
-        store.write(lambda tx: _store(tx, [], payloads, rejects, report, now))
+    store.write(lambda tx: tx.run("start_import", import_id=report.import_id, source=report.source, started_at=now))
+    try:
+        with PayloadWriter(folder, report.import_id) as payloads:
+            intake = _Intake(report, rejects, payloads, now)
+            try:
+                for chunk in _chunks(path, report, rejects):
+                    store.write(partial(intake.store, chunk))
+                    progress(report)
+            except FileTornApart as torn:
+                report.torn = str(torn)
+            store.write(partial(intake.store, []))
+    finally:
+        store.write(partial(_finish, report, now))
     return report
 
 
@@ -147,8 +142,8 @@ def rejects_path(folder: Path, import_id: str) -> Path:
     return folder / "rejects" / f"{import_id}.jsonl"
 
 
-def _finish(tx: Transaction, report: ImportReport, now: datetime) -> None:
-    tx.run("advance_import", import_id=report.import_id, finished_at=now, **report.counts)
+def _finish(report: ImportReport, now: datetime, tx: Transaction) -> None:
+    tx.run("advance_import", import_id=report.import_id, finished_at=now, note=report.torn, **report.counts)
     tx.run("drop_import", import_id=report.import_id)
 
 
@@ -187,9 +182,7 @@ def _read_line(number: int, raw: bytes) -> _Line:
     return _Line(
         number=number,
         item_id=request.custom_id,
-        content_hash=hashlib.blake2b(
-            orjson.dumps(params, option=orjson.OPT_SORT_KEYS), digest_size=16
-        ).hexdigest(),
+        content_hash=hashlib.blake2b(orjson.dumps(params, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest(),
         model=request.params.model,
         max_tokens=request.params.max_tokens,
         chain=chain_of(request.params),
@@ -198,38 +191,39 @@ def _read_line(number: int, raw: bytes) -> _Line:
     )
 
 
-def _store(
-    tx: Transaction,
-    chunk: list[_Line],
-    payloads: PayloadWriter,
-    rejects: _Rejects,
-    report: ImportReport,
-    now: datetime,
-) -> None:
-    """Store one chunk: what is new, and why the rest is not. The payload is on disk before its row."""
-    ids = pl.DataFrame({"item_id": [line.item_id for line in chunk]}, schema={"item_id": pl.String})
-    stored = {row["item_id"]: row["content_hash"] for row in tx.merge("known_items", ids)}
-    new: dict[str, _Line] = {}
-    for line in chunk:
-        content = stored.get(line.item_id) or (
-            new[line.item_id].content_hash if line.item_id in new else None
-        )
-        if content is None:
-            new[line.item_id] = line
-        elif content == line.content_hash:
-            report.known += 1
-        else:
-            rejects.add(line.number, _OTHER_BODY, line.raw, size=len(line.raw), custom_id=line.item_id)
-    if new:
-        lines = list(new.values())
-        offsets = payloads.append([line.payload for line in lines])
-        tx.merge("add_items", _item_frame(lines, offsets, report.import_id, now))
-        report.added += len(lines)
-    if rejects.rows:
-        tx.merge("add_rejects", pl.DataFrame(rejects.rows, schema=_REJECT_SCHEMA))
-        report.rejected += len(rejects.rows)
-        rejects.rows.clear()
-    tx.run("advance_import", import_id=report.import_id, finished_at=None, **report.counts)
+@dataclass(frozen=True)
+class _Intake:
+    """Stores chunk after chunk of one import: what is new, and why the rest is not."""
+
+    report: ImportReport
+    rejects: _Rejects
+    payloads: PayloadWriter
+    now: datetime
+
+    def store(self, chunk: list[_Line], tx: Transaction) -> None:
+        """Store one chunk in the caller's transaction; a payload is on disk before its row."""
+        report, rejects = self.report, self.rejects
+        ids = pl.DataFrame({"item_id": [line.item_id for line in chunk]}, schema={"item_id": pl.String})
+        stored = {row["item_id"]: row["content_hash"] for row in tx.merge("known_items", ids)}
+        new: dict[str, _Line] = {}
+        for line in chunk:
+            content = stored.get(line.item_id) or (new[line.item_id].content_hash if line.item_id in new else None)
+            if content is None:
+                new[line.item_id] = line
+            elif content == line.content_hash:
+                report.known += 1
+            else:
+                rejects.add(line.number, _OTHER_BODY, line.raw, size=len(line.raw), custom_id=line.item_id)
+        if new:
+            lines = list(new.values())
+            offsets = self.payloads.append([line.payload for line in lines])
+            tx.merge("add_items", _item_frame(lines, offsets, report.import_id, self.now))
+            report.added += len(lines)
+        if rejects.rows:
+            tx.merge("add_rejects", pl.DataFrame(rejects.rows, schema=_REJECT_SCHEMA))
+            report.rejected += len(rejects.rows)
+            rejects.rows.clear()
+        tx.run("advance_import", import_id=report.import_id, finished_at=None, note=None, **report.counts)
 
 
 def _item_frame(lines: list[_Line], offsets: list[int], import_id: str, now: datetime) -> pl.DataFrame:

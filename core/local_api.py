@@ -40,9 +40,7 @@ def serve(workspace: Workspace, token: str) -> LoopbackServer:
         try:
             document = await run_in_threadpool(run_verb, workspace, request.path_params["verb"], arguments)
         except LotwiseError as error:
-            return _json(
-                {"error": error.message, "context": {k: str(v) for k, v in error.context.items()}}, 409
-            )
+            return _json({"error": error.message, "context": {k: str(v) for k, v in error.context.items()}}, 409)
         return _json(document, 200)
 
     return LoopbackServer(Starlette(routes=[Route("/api/{verb}", answer, methods=["POST"])]))

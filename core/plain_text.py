@@ -48,10 +48,7 @@ def _is_table(value: Any) -> bool:
 def _table(rows: list[Document], columns: tuple[str, ...]) -> list[str]:
     shown = [columns, *(tuple(_cell(row.get(column)) for column in columns) for row in rows)]
     widths = [max(len(row[index]) for row in shown) for index in range(len(columns))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in shown
-    ]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]
 
 
 def _cell(value: Any) -> str:

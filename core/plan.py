@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -75,17 +76,17 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class ItemPrice:
-    """Predicted dollars of one item of a class: without caching, as the writer, as a reader; None where unpriced."""
+    """Predicted dollars of one item of a class: without caching, as the one that writes the entry, as a reader."""
 
-    plain: Decimal | None
-    write: Decimal | None
-    read: Decimal | None
+    plain: Decimal
+    write: Decimal
+    read: Decimal
 
 
 def draft_plan(backlog: pl.DataFrame, *, book: PriceBook, settings: Settings, now: datetime) -> Plan:
     """Plan all items of `backlog`.
 
-    Columns: item_id, class_id, class_name, model, prefix_blocks, prefix_chars, payload_bytes, mark_bytes,
+    Columns: item_id, class_id, class_name, model, prefix_chars, cacheable, payload_bytes, mark_bytes,
     chars (of the whole prompt), max_tokens, output_tokens (mean of the class so far, or null). Raises
     `NothingToPlan` for an empty backlog.
     """
@@ -96,7 +97,7 @@ def draft_plan(backlog: pl.DataFrame, *, book: PriceBook, settings: Settings, no
     plain: dict[str, list[pl.DataFrame]] = {}
     for _, items in backlog.group_by("class_id", maintain_order=True):
         price = item_price(items, book=book, settings=settings, now=now)
-        if price.read is None or not _worth_priming(items, price, book):
+        if price is None or not _worth_priming(items, price):
             plain.setdefault(items["model"][0], []).append(items)
             continue
         primer = items["payload_bytes"].arg_sort()[items.height // 2]
@@ -106,53 +107,48 @@ def draft_plan(backlog: pl.DataFrame, *, book: PriceBook, settings: Settings, no
     for groups in plain.values():
         together = pl.concat(groups)
         price = item_price(together, book=book, settings=settings, now=now)
-        drafts += _bodies(
-            together, replace(price, read=price.plain, write=price.plain), settings, marked=False
-        )
+        unprimed = None if price is None else replace(price, read=price.plain, write=price.plain)
+        drafts += _bodies(together, unprimed, settings, marked=False)
     if primers:
         drafts.insert(0, _primer(primers))
     return _numbered(drafts, backlog, book, settings, now)
 
 
-def item_price(items: pl.DataFrame, *, book: PriceBook, settings: Settings, now: datetime) -> ItemPrice:
-    """Predicted dollars of the mean item of one class (or of several uncached ones)."""
+def item_price(items: pl.DataFrame, *, book: PriceBook, settings: Settings, now: datetime) -> ItemPrice | None:
+    """Predicted dollars of the mean item of one class (or of several uncached ones); None where unpriced."""
     model = items["model"][0]
     prefix, _ = prefix_tokens(book, model, int(items["prefix_chars"].min()))  # type: ignore[arg-type]
     whole, _ = prefix_tokens(book, model, round(float(items["chars"].mean())))  # type: ignore[arg-type]
     assumed = float((items["max_tokens"] * settings.output_share).mean())  # type: ignore[arg-type]
     learned = items["output_tokens"].mean()
-    tokens = {
-        "prefix_tokens": prefix,
-        "suffix_tokens": max(whole - prefix, 1),
-        "output_tokens": round(assumed if learned is None else float(learned)),  # type: ignore[arg-type]
-    }
+    price = partial(
+        class_cost,
+        book,
+        model=model,
+        at=now,
+        prefix_tokens=prefix,
+        suffix_tokens=max(whole - prefix, 1),
+        output_tokens=round(assumed if learned is None else float(learned)),  # type: ignore[arg-type]
+    )
     try:
-        one = class_cost(book, model=model, at=now, items=1, **tokens)
-        two = class_cost(book, model=model, at=now, items=2, **tokens)
+        one, two = price(items=1), price(items=2)
     except (UnknownModel, UnpricedModel):
-        return ItemPrice(plain=None, write=None, read=None)
+        return None
     return ItemPrice(plain=one.plain_usd, write=one.primed_usd, read=two.primed_usd - one.primed_usd)
 
 
-def _worth_priming(items: pl.DataFrame, price: ItemPrice, book: PriceBook) -> bool:
-    _, cacheable = prefix_tokens(book, items["model"][0], int(items["prefix_chars"][0]))
-    if (
-        not cacheable
-        or items["prefix_blocks"][0] == 0
-        or items.height < _LEAST_PRIMED
-        or items["mark_bytes"].min() == 0
-    ):
-        return False
-    assert price.plain is not None and price.read is not None and price.write is not None
-    return price.write + (items.height - 1) * price.read < items.height * price.plain
+def _worth_priming(items: pl.DataFrame, price: ItemPrice) -> bool:
+    """Whether one writer and the rest reading is cheaper, and possible: floor reached, block can carry a mark."""
+    possible = items["cacheable"][0] and items["mark_bytes"].min() and items.height >= _LEAST_PRIMED
+    return bool(possible) and price.write + (items.height - 1) * price.read < items.height * price.plain
 
 
 def _bodies(
-    items: pl.DataFrame, price: ItemPrice, settings: Settings, *, marked: bool
+    items: pl.DataFrame, price: ItemPrice | None, settings: Settings, *, marked: bool
 ) -> Iterator[tuple[PlannedJob, pl.DataFrame]]:
     size = job_size(
-        item_usd=float(price.read or 0),
-        once_usd=float((price.write or 0) - (price.read or 0)),
+        item_usd=float(price.read) if price else 0.0,
+        once_usd=float(price.write - price.read) if price else 0.0,
         job_usd=float(settings.job_cost_usd),
         fault_rate=settings.job_fault_rate,
         blast_usd=float(settings.blast_radius_usd),
@@ -169,16 +165,14 @@ def _bodies(
                 number=0,
                 role="body",
                 class_id=items["class_id"][0] if one_class else None,
-                class_name=items["class_name"][0]
-                if one_class
-                else f"{items['class_id'].n_unique()} classes, unprimed",
+                class_name=items["class_name"][0] if one_class else f"{items['class_id'].n_unique()} classes, unprimed",
                 model=items["model"][0],
                 items=count,
                 body_bytes=BODY_FRAME_BYTES + int(sizes[part == number].sum()),
                 marked=marked,
                 decided_by=size.decided_by if part.max() else "all there is",
-                predicted_usd=None if price.read is None else price.read * count,
-                predicted_plain_usd=None if price.plain is None else price.plain * count,
+                predicted_usd=price.read * count if price else None,
+                predicted_plain_usd=price.plain * count if price else None,
             ),
             inside,
         )
@@ -218,9 +212,7 @@ def _numbered(
 ) -> Plan:
     jobs = tuple(replace(job, number=number) for number, (job, _) in enumerate(drafts))
     assignments = pl.concat(
-        items.select(
-            "item_id", "class_id", "model", pl.lit(number).alias("job"), pl.lit(job.marked).alias("marked")
-        )
+        items.select("item_id", "class_id", "model", pl.lit(number).alias("job"), pl.lit(job.marked).alias("marked"))
         for number, (job, items) in enumerate(drafts)
     )
     classes = backlog.group_by("class_id", maintain_order=True).agg(
@@ -237,9 +229,7 @@ def _numbered(
         "job_cost_usd": str(settings.job_cost_usd),
         "job_fault_rate": settings.job_fault_rate,
     }
-    return Plan(
-        jobs=jobs, assignments=assignments, classes=classes.sort("items", descending=True), inputs=inputs
-    )
+    return Plan(jobs=jobs, assignments=assignments, classes=classes.sort("items", descending=True), inputs=inputs)
 
 
 def _total(prices: list[Decimal | None]) -> Decimal | None:

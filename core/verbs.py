@@ -39,9 +39,7 @@ def _import(workspace: Workspace, *, files: list[str]) -> Document:
             document["rejects_file"] = str(actions.rejects_file(workspace, report.import_id))
             document["reasons"] = reasons.select("line", "custom_id", "reason").to_dicts()
         documents.append(document)
-    totals = {
-        name: sum(getattr(report, name) for report in reports) for name in ("added", "known", "rejected")
-    }
+    totals = {name: sum(getattr(report, name) for report in reports) for name in ("added", "known", "rejected")}
     return {"imports": documents, **totals}
 
 

@@ -81,10 +81,6 @@ class Worker:
         with self._turn:
             report = import_file(self._store, self._folder, path, now=self._clock(), source=source)
             regroup(self._store, self._folder, self._book, now=self._clock())
-            if report.torn:
-                self._store.write(
-                    lambda tx: tx.run("note_import", import_id=report.import_id, note=report.torn)
-                )
             return report
 
     def tick(self) -> int:

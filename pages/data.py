@@ -5,11 +5,11 @@ from typing import Any
 
 import polars as pl
 import streamlit as st
-from core.workspace import Workspace
 
 from core import actions
 from core.plan import NothingToPlan, Plan
 from core.store import Store
+from core.workspace import Workspace
 from pages import formats
 from pages.session import workspace
 from pages.standing import RUNNING, STOPPED

@@ -7,6 +7,7 @@ import streamlit as st
 
 from core import actions
 from core.errors import LotwiseError
+from core.jobs.repair import Repair
 from core.jobs.states import JobState
 from pages import data, formats, frame, standing
 from pages.session import workspace
@@ -88,7 +89,7 @@ def _progress(job: dict[str, Any]) -> None:
 
 def _repair(job: dict[str, Any]) -> None:
     job_id = job["job_id"]
-    done: tuple[str, actions.Repair] | None = st.session_state.get(_DONE)
+    done: tuple[str, Repair] | None = st.session_state.get(_DONE)
     refused: tuple[str, str] | None = st.session_state.pop(_REFUSED, None)
     if refused and refused[0] == job_id:
         st.error(literal(refused[1]), icon=":material/error:")

@@ -77,12 +77,10 @@ def _jobs(plan: Plan) -> None:
     st.subheader(say("backlog.plan"), anchor=False)
     jobs, dollars, plainly = len(plan.jobs), plan.predicted_usd, plan.predicted_plain_usd
     saved = plainly - dollars if dollars is not None and plainly is not None else None
-    primers = sum(job.role == "primer" for job in plan.jobs)
+    primers = say("backlog.plan_primers", primers=sum(job.role == "primer" for job in plan.jobs))
     size = sum(job.body_bytes for job in plan.jobs)
     with st.grid(4, min_column_width=150, gap="small"):
-        frame.metric(
-            "backlog.plan_jobs", formats.count(jobs), note=say("backlog.plan_primers", primers=primers)
-        )
+        frame.metric("backlog.plan_jobs", formats.count(jobs), note=primers)
         frame.metric("backlog.plan_items", formats.count(plan.items), note=formats.volume(size))
         frame.metric("backlog.plan_cost", formats.money(dollars), note=say("backlog.plan_caching"))
         frame.metric(

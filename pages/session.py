@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import streamlit as st
+
+from core.local_api import serve
 from core.workspace import Workspace, default_folder
 
 
@@ -27,7 +29,7 @@ def _release(opened: Workspace) -> None:
 def _open(folder: Path) -> Workspace:
     opened = Workspace.open(folder)
     try:
-        opened.start()
+        opened.start(serve=serve)
     except BaseException:
         opened.close()
         raise

@@ -22,16 +22,12 @@ def backlog_classes(frame: pl.DataFrame) -> Figure:
     """
     known = frame.filter(pl.col("prompt_tokens") > 0)
     if known.is_empty():
-        return nothing(
-            "Nothing waits to be planned. Import request files (.jsonl), or point a cron job at them."
-        )
+        return nothing("Nothing waits to be planned. Import request files (.jsonl), or point a cron job at them.")
     classes = _largest(known)
     total = float(classes["prompt_tokens"].sum())
     parts = (
         classes.with_columns((pl.col("prompt_tokens") - pl.col("cacheable_tokens")).alias("full"))
-        .unpivot(
-            ["cacheable_tokens", "full"], index=["class_name", "items", "prompt_tokens"], value_name="tokens"
-        )
+        .unpivot(["cacheable_tokens", "full"], index=["class_name", "items", "prompt_tokens"], value_name="tokens")
         .with_columns(
             pl.col("variable").replace_strict({"cacheable_tokens": _READABLE, "full": _FULL}).alias("part"),
             (pl.col("tokens") / total).alias("share"),
@@ -64,9 +60,7 @@ def backlog_classes(frame: pl.DataFrame) -> Figure:
         )
     )
     text = _words(classes, total)
-    sized = chart.properties(
-        width="container", height=_FRAME_HEIGHT + _ROW_HEIGHT * classes.height, description=text
-    )
+    sized = chart.properties(width="container", height=_FRAME_HEIGHT + _ROW_HEIGHT * classes.height, description=text)
     return Figure(chart=sized, alt=text)
 
 

@@ -40,14 +40,10 @@ def failures(frame: pl.DataFrame) -> Figure:
 
 def _words(series: pl.DataFrame) -> str:
     causes = (
-        series.group_by("cause")
-        .agg(pl.col("attempts").sum())
-        .sort(["attempts", "cause"], descending=[True, False])
+        series.group_by("cause").agg(pl.col("attempts").sum()).sort(["attempts", "cause"], descending=[True, False])
     )
     worst = (
-        series.group_by("day")
-        .agg(pl.col("attempts").sum())
-        .sort(["attempts", "day"], descending=[True, False])
+        series.group_by("day").agg(pl.col("attempts").sum()).sort(["attempts", "day"], descending=[True, False])
     ).row(0, named=True)
     first, last = series["day"].min(), series["day"].max()
     parts = [f"{row['cause']} {row['attempts']:,}" for row in causes.iter_rows(named=True)]

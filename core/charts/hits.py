@@ -22,9 +22,7 @@ def hit_rate(frame: pl.DataFrame) -> Figure:
     cached = pl.col("cache_read_tokens") + pl.col("cache_write_tokens")
     series = every.with_columns(cached.alias("cached")).filter(pl.col("cached") > 0)
     if series.is_empty():
-        return nothing(
-            "Nothing used the cache in this time. Plan a class with a heavy prefix: it is primed first."
-        )
+        return nothing("Nothing used the cache in this time. Plan a class with a heavy prefix: it is primed first.")
     points = series.select(
         "day",
         "class_name",
@@ -38,9 +36,7 @@ def hit_rate(frame: pl.DataFrame) -> Figure:
     base = alt.Chart(points).encode(
         x=alt.X("day:T", axis=DAY_AXIS),
         # All classes are in the scale, so that each has the colour that it has in the other charts.
-        color=alt.Color(
-            "class_name:N", scale=alt.Scale(domain=_names(every)), legend=legend(only=_names(points))
-        ),
+        color=alt.Color("class_name:N", scale=alt.Scale(domain=_names(every)), legend=legend(only=_names(points))),
         tooltip=[
             alt.Tooltip("class_name:N", title="class"),
             alt.Tooltip("day:T", title="day (UTC)", format="%-d %b %Y"),
@@ -49,9 +45,7 @@ def hit_rate(frame: pl.DataFrame) -> Figure:
             alt.Tooltip("million:Q", title="million tokens read or written", format=",.2f"),
         ],
     )
-    dots = base.mark_circle(size=14).encode(
-        y=alt.Y("rate:Q", axis=axis, scale=scale), opacity=dimmed(chosen, 0.4)
-    )
+    dots = base.mark_circle(size=14).encode(y=alt.Y("rate:Q", axis=axis, scale=scale), opacity=dimmed(chosen, 0.4))
     lines = base.mark_line(strokeWidth=2.5).encode(
         y=alt.Y("mean_rate:Q", axis=axis, scale=scale), opacity=dimmed(chosen)
     )
@@ -71,9 +65,7 @@ def _words(points: pl.DataFrame) -> str:
         for row in classes.iter_rows(named=True)
     ]
     low = classes.filter(pl.col("last") < BREAK_EVEN)["class_name"].to_list()
-    warning = (
-        f" Under the break-even of {percent(BREAK_EVEN)} for one-hour writes: {listing(low)}." if low else ""
-    )
+    warning = f" Under the break-even of {percent(BREAK_EVEN)} for one-hour writes: {listing(low)}." if low else ""
     first, last = points["day"].min(), points["day"].max()
     return (
         f"Cache hit rate by class, seven-day mean, from {day(first)} to {day(last)} (UTC): "  # type: ignore[arg-type]

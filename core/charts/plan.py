@@ -14,9 +14,7 @@ _HEIGHT = 170
 def plan_cost(*, planned_usd: Decimal | None, plain_usd: Decimal | None) -> Figure:
     """Two bars, both predicted: as planned (primed and marked) and without caching."""
     if planned_usd is None or plain_usd is None:
-        return nothing(
-            "This plan has no price: a model in it is not in the price book. Check its id on the plan."
-        )
+        return nothing("This plan has no price: a model in it is not in the price book. Check its id on the plan.")
     planned, plain = float(planned_usd), float(plain_usd)
     rows = pl.DataFrame({"plan": ["as planned", "without caching"], "usd": [planned, plain]}).with_columns(
         pl.col("usd").map_elements(usd, return_dtype=pl.String).alias("label")

@@ -15,9 +15,7 @@ _CLOSE = 0.15
 def predicted_actual(frame: pl.DataFrame) -> Figure:
     """One dot a job on equal axes, from rows of `job_status`; on the diagonal the prediction was right."""
     jobs = (
-        frame.filter(
-            pl.col("predicted_usd").is_not_null(), pl.col("cost_usd") > 0, pl.col("predicted_usd") > 0
-        )
+        frame.filter(pl.col("predicted_usd").is_not_null(), pl.col("cost_usd") > 0, pl.col("predicted_usd") > 0)
         .sort("submitted_at", "job_id", descending=True)
         .head(JOBS)
         .select(

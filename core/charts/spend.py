@@ -38,11 +38,7 @@ def spend(frame: pl.DataFrame) -> Figure:
 def _words(series: pl.DataFrame, every: str) -> str:
     total = float(series["cost_usd"].sum())
     first, last = series["day"].min(), series["day"].max()
-    days = (
-        series.group_by("day")
-        .agg(pl.col("cost_usd").sum())
-        .sort(["cost_usd", "day"], descending=[True, False])
-    )
+    days = series.group_by("day").agg(pl.col("cost_usd").sum()).sort(["cost_usd", "day"], descending=[True, False])
     top = days.row(0, named=True)
     classes = (
         series.group_by("class_name")

@@ -47,9 +47,7 @@ def largest_step(series: pl.DataFrame) -> Step | None:
             (pl.col("cost_before") / pl.col("units_before")).alias("before_usd"),
             (pl.col("cost_after") / pl.col("units_after")).alias("after_usd"),
         )
-        .with_columns(
-            ((pl.col("after_usd") - pl.col("before_usd")) * pl.col("units_after")).alias("weekly_usd")
-        )
+        .with_columns(((pl.col("after_usd") - pl.col("before_usd")) * pl.col("units_after")).alias("weekly_usd"))
         .filter((pl.col("after_usd") / pl.col("before_usd") - 1).abs() >= _LEAST_CHANGE)
         .filter(pl.col("after_usd") > 0)
         .sort([pl.col("weekly_usd").abs(), "class_name", "day"], descending=[True, False, False])

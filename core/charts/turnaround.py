@@ -37,9 +37,7 @@ def turnaround(frame: pl.DataFrame, *, window: timedelta | None = None) -> Figur
         )
     )
     if jobs.is_empty():
-        return nothing(
-            "No job has ended yet, so there is no turnaround to show. Send a job, or load the demo."
-        )
+        return nothing("No job has ended yet, so there is no turnaround to show. Send a job, or load the demo.")
     chosen = pick("turnaround_role", "role")
     items = alt.X("item_count:Q", scale=_LOG, axis=_axis("items in the job", jobs["item_count"]))
     hours = alt.Y("hours:Q", scale=_LOG, axis=_axis("turnaround, hours", jobs["hours"]))
@@ -66,13 +64,9 @@ def turnaround(frame: pl.DataFrame, *, window: timedelta | None = None) -> Figur
     if window is None:
         return figure(dots, _words(jobs, None))
     limit = window.total_seconds() / 3600
-    line = pl.DataFrame(
-        {"item_count": jobs.select(pl.col("item_count").min(), top=pl.col("item_count").max()).row(0)}
-    )
+    line = pl.DataFrame({"item_count": jobs.select(pl.col("item_count").min(), top=pl.col("item_count").max()).row(0)})
     edge = (
-        alt.Chart(line.with_columns(pl.lit(limit).alias("hours")))
-        .mark_line(strokeDash=[4, 4])
-        .encode(x=items, y=hours)
+        alt.Chart(line.with_columns(pl.lit(limit).alias("hours"))).mark_line(strokeDash=[4, 4]).encode(x=items, y=hours)
     )
     return figure(layers(dots, edge), _words(jobs, limit))
 

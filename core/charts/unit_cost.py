@@ -40,9 +40,7 @@ def unit_cost(frame: pl.DataFrame, *, unit: str = "usable item", annotate: bool 
         *(_positive(cost * _PER).alias(name) for name, cost in (("usd", daily), ("mean_usd", mean))),
     )
     if points["usd"].is_null().all():
-        return nothing(
-            "No usable result with a known cost yet. Wait for the first results, or check the prices."
-        )
+        return nothing("No usable result with a known cost yet. Wait for the first results, or check the prices.")
     return figure(_chart(points, step, unit=unit, weekly=by_week(frame)), _words(points, step, unit))
 
 
@@ -64,9 +62,7 @@ def _chart(points: pl.DataFrame, step: Step | None, *, unit: str, weekly: bool) 
         ],
     )
     axis = alt.Axis(format="$,~r", title=title, values=log_ticks(low, high) if log else alt.Undefined)
-    dots = base.mark_circle(size=16).encode(
-        y=alt.Y("usd:Q", scale=scale, axis=axis), opacity=dimmed(chosen, 0.45)
-    )
+    dots = base.mark_circle(size=16).encode(y=alt.Y("usd:Q", scale=scale, axis=axis), opacity=dimmed(chosen, 0.45))
     lines = base.mark_line(strokeWidth=1.75).encode(
         y=alt.Y("mean_usd:Q", scale=scale, axis=axis), opacity=dimmed(chosen)
     )

@@ -105,9 +105,7 @@ class _Sender:
         import_at = at - timedelta(minutes=50)
         import_id = self._id("import", at)
         self.log.imports.append(import_row(self.work, items, import_id, import_at))
-        self.log.items.append(
-            item_rows(self.work, model, items, import_id=import_id, at=import_at, seed=self.seed)
-        )
+        self.log.items.append(item_rows(self.work, model, items, import_id=import_id, at=import_at, seed=self.seed))
         self._note_class(model, import_at)
 
         caching = self._caching(model, at)

@@ -43,9 +43,7 @@ def causes() -> Causes:
 
 def explain(cause: str) -> Cause:
     """The cause of this name; an unknown one is for a person to decide."""
-    unknown = Cause(
-        type=cause, action=_UNKNOWN_ACTION, says="Lotwise does not know this error. Look at its message."
-    )
+    unknown = Cause(type=cause, action=_UNKNOWN_ACTION, says="Lotwise does not know this error. Look at its message.")
     return causes().by_type.get(cause, unknown)
 
 
@@ -58,9 +56,7 @@ def classify(results: pl.DataFrame) -> pl.DataFrame:
     table = causes()
     said = pl.coalesce(
         [
-            pl.when(pl.col("message").str.to_lowercase().str.contains(words, literal=True)).then(
-                pl.lit(cause)
-            )
+            pl.when(pl.col("message").str.to_lowercase().str.contains(words, literal=True)).then(pl.lit(cause))
             for words, cause in table.by_words.items()
         ]
     )

@@ -17,9 +17,7 @@ def request(custom_id: str, params: bytes) -> bytes:
 def request_bytes(custom_id_bytes: pl.Expr, *, marked: pl.Expr) -> pl.Expr:
     """Exact bytes of each request with its comma; reads the columns payload_bytes and mark_bytes."""
     mark_bytes = pl.when(marked).then(pl.col("mark_bytes")).otherwise(0)
-    return (
-        custom_id_bytes.cast(pl.Int64) + pl.col("payload_bytes") + mark_bytes + _REQUEST_FRAME_BYTES
-    ).cast(pl.Int64)
+    return (custom_id_bytes.cast(pl.Int64) + pl.col("payload_bytes") + mark_bytes + _REQUEST_FRAME_BYTES).cast(pl.Int64)
 
 
 def body_bytes(requests: pl.DataFrame) -> int:

@@ -63,12 +63,8 @@ def record_plan(store: Store, plan: Plan, *, now: datetime, simulated: bool) -> 
         }
         for job_id, job in zip(ids, plan.jobs, strict=True)
     ]
-    names = pl.DataFrame(
-        {"job": range(len(ids)), "job_id": ids}, schema={"job": pl.Int64, "job_id": pl.String}
-    )
-    claims = plan.assignments.with_columns(pl.col("job").cast(pl.Int64)).join(
-        names, on="job", maintain_order="left"
-    )
+    names = pl.DataFrame({"job": range(len(ids)), "job_id": ids}, schema={"job": pl.Int64, "job_id": pl.String})
+    claims = plan.assignments.with_columns(pl.col("job").cast(pl.Int64)).join(names, on="job", maintain_order="left")
 
     def record(tx: Transaction) -> None:
         tx.run(

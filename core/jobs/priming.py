@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from core.jobs.envelope import body_bytes
 from core.jobs.causes import RESUBMIT
+from core.jobs.envelope import body_bytes
 from core.jobs.identity import custom_ids, new_job_id
 from core.jobs.journal import JOB_SCHEMA
 from core.jobs.states import JobState

@@ -7,8 +7,8 @@ from decimal import Decimal
 import polars as pl
 
 from core.errors import LotwiseError
-from core.jobs.envelope import body_bytes
 from core.jobs.causes import RESUBMIT, explain
+from core.jobs.envelope import body_bytes
 from core.jobs.identity import new_job_id
 from core.jobs.journal import add_jobs
 from core.jobs.states import JobState
@@ -76,9 +76,7 @@ def failed_slice(store: Store, book: PriceBook, settings: Settings, job_id: str,
         predicted_usd=_predicted(items, book, settings, now),
         warm=bool(items.height and items["marked"].all()),
         causes=tuple(
-            CauseCount(
-                cause=row["cause"], action=row["action"], items=row["items"], says=explain(row["cause"]).says
-            )
+            CauseCount(cause=row["cause"], action=row["action"], items=row["items"], says=explain(row["cause"]).says)
             for row in counts.iter_rows(named=True)
         ),
         blocked_reason=_blocked(counts, items),
@@ -137,10 +135,9 @@ def _predicted(items: pl.DataFrame, book: PriceBook, settings: Settings, now: da
     total = Decimal(0)
     for _, group in items.group_by("class_id", "marked") if items.height else ():
         price = item_price(group, book=book, settings=settings, now=now)
-        each = price.read if group["marked"][0] else price.plain
-        if each is None:
+        if price is None:
             return None
-        total += each * group.height
+        total += (price.read if group["marked"][0] else price.plain) * group.height
     return total
 
 

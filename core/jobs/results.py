@@ -47,9 +47,7 @@ def fetch_results(
     return ingest(store, path, book, job["job_id"], batch, now=now)
 
 
-def ingest(
-    store: Store, path: Path, book: PriceBook, job_id: str, batch: RemoteBatch, *, now: datetime
-) -> Ingested:
+def ingest(store: Store, path: Path, book: PriceBook, job_id: str, batch: RemoteBatch, *, now: datetime) -> Ingested:
     """Verify a raw results file against its batch and its job, then store it in one step; safe to repeat."""
     results = read_results(path)
     sent = store.query("job_attempts", job_id=job_id)

@@ -39,9 +39,7 @@ def send(store: Store, folder: Path, gateway: Gateway, job: dict[str, Any], *, n
     body.unlink()
 
 
-def settle(
-    store: Store, gateway: Gateway, job: dict[str, Any], *, now: datetime, settle_seconds: float
-) -> None:
+def settle(store: Store, gateway: Gateway, job: dict[str, Any], *, now: datetime, settle_seconds: float) -> None:
     """Find out whether the API has a job whose reply was lost: adopt it, send it again, or ask a person.
 
     Until its end a batch can be told only by time and count; the ids in its results prove it afterwards, because

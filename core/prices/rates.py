@@ -102,9 +102,7 @@ def parse_rows(tables: list[Mapping[str, Any]], default: Mapping[str, Any]) -> l
     for table in tables:
         for model in table["models"]:
             if table["valid_from"] in starts.setdefault(model, {}):
-                raise PriceBookInvalid(
-                    model=model, valid_from=table["valid_from"], reason="two rows on one day"
-                )
+                raise PriceBookInvalid(model=model, valid_from=table["valid_from"], reason="two rows on one day")
             starts[model][table["valid_from"]] = {**default, **table}
     rows = []
     for model, by_day in starts.items():
@@ -151,7 +149,5 @@ def _midnight(day: date) -> datetime:
 def _exact(rate: Decimal, row: PriceRow) -> Decimal:
     quantized = rate.quantize(_QUANTUM)
     if quantized != rate:
-        raise PriceBookInvalid(
-            model=row.model, valid_from=row.valid_from.date(), reason=f"{rate} is too fine"
-        )
+        raise PriceBookInvalid(model=row.model, valid_from=row.valid_from.date(), reason=f"{rate} is too fine")
     return quantized

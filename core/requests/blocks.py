@@ -115,12 +115,8 @@ def _add_content(chain: Chain, content: str | list[Raw], salt: int) -> bool:
 
 def _block(raw: Raw) -> dict[str, Any]:
     block = orjson.loads(memoryview(raw))
-    if not isinstance(block, dict) or (
-        block.get("type") == "text" and not isinstance(block.get("text"), str)
-    ):
-        raise NotARequest(
-            "not of the API's form: a block must be an object with a type, and its text if it is one"
-        )
+    if not isinstance(block, dict) or (block.get("type") == "text" and not isinstance(block.get("text"), str)):
+        raise NotARequest("not of the API's form: a block must be an object with a type, and its text if it is one")
     return block
 
 

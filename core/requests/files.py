@@ -28,9 +28,7 @@ def request_files(paths: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(
-                entry for entry in path.iterdir() if entry.name.endswith(SUFFIXES) and entry.is_file()
-            )
+            inside = sorted(entry for entry in path.iterdir() if entry.name.endswith(SUFFIXES) and entry.is_file())
             if not inside:
                 raise NothingToRead(folder=path)
             found += inside

@@ -58,7 +58,7 @@ def read_lines(path: Path, *, max_line: int = MAX_LINE_BYTES) -> Iterator[bytes 
 
 
 def _spooled(piece: bytes, stream: IO[bytes]) -> Oversize:
-    spool = tempfile.TemporaryFile()
+    spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever keeps the line
     spool.write(piece)
     while not piece.endswith(b"\n") and (piece := stream.readline(_READ_BYTES)):
         spool.write(piece)

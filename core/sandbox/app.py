@@ -129,11 +129,7 @@ class _Server:
             refused = failure_after_commit(fault, self._faults)
             if refused is None:
                 return json_reply(self._wire(request, batch))
-        return (
-            error_reply(refused, request.scope.get("request_id"))
-            if isinstance(refused, WireError)
-            else refused
-        )
+        return error_reply(refused, request.scope.get("request_id")) if isinstance(refused, WireError) else refused
 
     def _create(self, body: bytearray, long_output: bool) -> Batch:
         return self._engine.create(read_batch(body, self._catalogue, long_output=long_output))
@@ -199,9 +195,7 @@ class _Server:
         """A page of models."""
         asked = request.query_params.getlist("lifecycle[]") or ["active", "deprecated"]
         entries = self._catalogue.entries(asked)
-        return json_reply(
-            page(entries, request.query_params, key=lambda entry: entry["id"], wire=lambda entry: entry)
-        )
+        return json_reply(page(entries, request.query_params, key=lambda entry: entry["id"], wire=lambda entry: entry))
 
     async def model(self, request: Request) -> Response:
         """One model, by id or alias."""

@@ -66,9 +66,7 @@ class Batch:
         self.draft = draft
         """The requests, dropped at the end: only the results file is needed from then on."""
         self.outcomes = bytearray(total if draft else 0)
-        self.read, self.written_5m, self.written_1h = (
-            array("Q", bytes(8 * total if draft else 0)) for _ in range(3)
-        )
+        self.read, self.written_5m, self.written_1h = (array("Q", bytes(8 * total if draft else 0)) for _ in range(3))
         self.next = 0
         self.flying = 0
         self.settling = False
@@ -109,20 +107,14 @@ class Batch:
         return {
             "id": self.id,
             "type": "message_batch",
-            "processing_status": "ended"
-            if ended
-            else "canceling"
-            if self.cancel_us is not None
-            else "in_progress",
+            "processing_status": "ended" if ended else "canceling" if self.cancel_us is not None else "in_progress",
             "request_counts": self._counts(options, ended=ended),
             "created_at": iso(self.created_us),
             "expires_at": iso(self.expires_us),
             "ended_at": _iso_or_none(ended_us),
             "cancel_initiated_at": _iso_or_none(self.cancel_us),
             "archived_at": iso(archived_us) if archived else None,
-            "results_url": (
-                f"{base_url}/v1/messages/batches/{self.id}/results" if ended and not archived else None
-            ),
+            "results_url": (f"{base_url}/v1/messages/batches/{self.id}/results" if ended and not archived else None),
         }
 
     def _counts(self, options: SandboxOptions, *, ended: bool) -> dict[str, int]:

@@ -19,24 +19,16 @@ class Answer:
 class Corner(Enum):
     """Undocumented refusals. `{id}` and the like are filled in where the error is raised."""
 
-    CANCEL_ENDED = Answer(
-        400, "invalid_request_error", "Batch {id} has ended; only a running batch can be canceled."
-    )
-    DELETE_RUNNING = Answer(
-        400, "invalid_request_error", "Batch {id} is still running; cancel it before deleting it."
-    )
-    RESULTS_EARLY = Answer(
-        400, "invalid_request_error", "Batch {id} has not ended; its results are not available yet."
-    )
+    CANCEL_ENDED = Answer(400, "invalid_request_error", "Batch {id} has ended; only a running batch can be canceled.")
+    DELETE_RUNNING = Answer(400, "invalid_request_error", "Batch {id} is still running; cancel it before deleting it.")
+    RESULTS_EARLY = Answer(400, "invalid_request_error", "Batch {id} has not ended; its results are not available yet.")
     RESULTS_ARCHIVED = Answer(404, "not_found_error", "The results of batch {id} are no longer kept.")
     BAD_LIMIT = Answer(400, "invalid_request_error", "limit: must be a whole number from 1 to 1000.")
     TWO_CURSORS = Answer(400, "invalid_request_error", "Only one of after_id and before_id may be given.")
     UNKNOWN_CURSOR = Answer(404, "not_found_error", "No object with id {id} to page from.")
     UNKNOWN_BATCH = Answer(404, "not_found_error", "Message batch {id} not found.")
     MISSING_VERSION = Answer(400, "invalid_request_error", "anthropic-version: header is required.")
-    STREAMED_MESSAGE = Answer(
-        400, "invalid_request_error", "stream: the local server does not stream messages."
-    )
+    STREAMED_MESSAGE = Answer(400, "invalid_request_error", "stream: the local server does not stream messages.")
 
 
 CHOICES = {

@@ -148,9 +148,7 @@ class Engine:
 
     def _begin(self, batch: Batch) -> None:
         self._running += 1
-        queued_us = max(
-            1, self._options.scaled_us(self._options.queue_seconds)
-        )  # never ended when just created
+        queued_us = max(1, self._options.scaled_us(self._options.queue_seconds))  # never ended when just created
         self._at(batch.created_us + queued_us, _Event.READY, batch)
 
     def _stop(self, batch: Batch, at_us: int) -> None:

@@ -61,9 +61,7 @@ class SandboxFolder:
         """Keep a new batch; it exists from the moment its record does."""
         self._of(batch).mkdir(exist_ok=True)
         if self.durable and batch.draft is not None:
-            _replace(
-                self._of(batch) / "requests.json", [orjson.dumps(_draft_columns(batch.draft), default=tuple)]
-            )
+            _replace(self._of(batch) / "requests.json", [orjson.dumps(_draft_columns(batch.draft), default=tuple)])
         self.record(batch)
 
     def record(self, batch: Batch) -> None:
@@ -90,9 +88,7 @@ class SandboxFolder:
         """Drop everything of a deleted batch."""
         shutil.rmtree(self._of(batch), ignore_errors=True)
 
-    def quiet(
-        self, *, at_us: int, next_ordinal: int, cache: dict[str, Any], batches: Iterable[Batch]
-    ) -> None:
+    def quiet(self, *, at_us: int, next_ordinal: int, cache: dict[str, Any], batches: Iterable[Batch]) -> None:
         """No batch is running: keep the cache, and drop the requests, which nobody will simulate again."""
         if not self.durable:
             return
@@ -118,9 +114,7 @@ class SandboxFolder:
     def _state(self) -> tuple[Restored, int]:
         try:
             state = orjson.loads((self._path / "state.json").read_bytes())
-            return Restored(next_ordinal=int(state["next_ordinal"]), cache=dict(state["cache"])), int(
-                state["at_us"]
-            )
+            return Restored(next_ordinal=int(state["next_ordinal"]), cache=dict(state["cache"])), int(state["at_us"])
         except FileNotFoundError:
             pass
         except _DAMAGED as error:

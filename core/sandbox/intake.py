@@ -63,9 +63,7 @@ def _split(index: int, request: object) -> tuple[str, dict[str, Any]]:
     if not isinstance(custom_id, str):
         raise WireError.bad_request(f"{where}.custom_id: Field required")
     if len(custom_id) > MAX_CUSTOM_ID:
-        raise WireError.bad_request(
-            f"{where}.custom_id: String should have at most {MAX_CUSTOM_ID} characters"
-        )
+        raise WireError.bad_request(f"{where}.custom_id: String should have at most {MAX_CUSTOM_ID} characters")
     if not _CUSTOM_ID.fullmatch(custom_id):
         raise WireError.bad_request(
             f"{where}.custom_id: String should match pattern '^[a-zA-Z0-9_-]{{1,{MAX_CUSTOM_ID}}}$'"

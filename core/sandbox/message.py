@@ -57,9 +57,7 @@ def message(
         "type": "message",
         "role": "assistant",
         "model": shape.model,
-        "content": []
-        if refused
-        else [_block(shape.answer, name, digest, whole=outcome is Outcome.SUCCEEDED)],
+        "content": [] if refused else [_block(shape.answer, name, digest, whole=outcome is Outcome.SUCCEEDED)],
         "stop_reason": "tool_use" if tool else stop,
         "stop_sequence": None,
         "stop_details": _refusal(draw) if refused else None,

@@ -18,20 +18,14 @@ class SandboxOptions:
     seed: int = field(default=0, metadata={"help": "Same seed, same requests: same outcome."})
     time_scale: float = field(
         default=1.0,
-        metadata={
-            "help": "How many simulated seconds pass in a real one; divides durations and cache lifetimes."
-        },
+        metadata={"help": "How many simulated seconds pass in a real one; divides durations and cache lifetimes."},
     )
-    width: int = field(
-        default=50, metadata={"help": "Items in flight at once, shared by all batches of the account."}
-    )
+    width: int = field(default=50, metadata={"help": "Items in flight at once, shared by all batches of the account."})
     queue_seconds: float = field(
         default=0.0,
         metadata={"help": "Simulated seconds between the creation of a batch and its first item."},
     )
-    seconds_per_item: float = field(
-        default=20.0, metadata={"help": "Median of the simulated seconds an item takes."}
-    )
+    seconds_per_item: float = field(default=20.0, metadata={"help": "Median of the simulated seconds an item takes."})
     seconds_spread: float = field(
         default=0.4,
         metadata={"help": "Spread (sigma of the logarithm) of the seconds an item takes; 0 is none."},
@@ -42,21 +36,15 @@ class SandboxOptions:
     output_spread: float = field(
         default=0.4, metadata={"help": "Spread (sigma of the logarithm) of the output tokens; 0 is none."}
     )
-    error_rate: float = field(
-        default=0.0, metadata={"help": "Share of items that end with a retryable server error."}
-    )
+    error_rate: float = field(default=0.0, metadata={"help": "Share of items that end with a retryable server error."})
     expiry_rate: float = field(
         default=0.0, metadata={"help": "Share of items that expire without being sent to the model."}
     )
     refusal_rate: float = field(default=0.0, metadata={"help": "Share of items the model refuses."})
-    truncation_rate: float = field(
-        default=0.0, metadata={"help": "Share of items whose output is cut at max_tokens."}
-    )
+    truncation_rate: float = field(default=0.0, metadata={"help": "Share of items whose output is cut at max_tokens."})
     live_counts: bool = field(
         default=False,
-        metadata={
-            "help": "Count finished items while the batch still runs, as some users of the API report."
-        },
+        metadata={"help": "Count finished items while the batch still runs, as some users of the API report."},
     )
     results_retention_days: int = field(
         default=29, metadata={"help": "Days from creation until the results of a batch are archived."}

@@ -32,15 +32,11 @@ class BadParamsError(Exception):
         self.problem = Problem(kind, message)
 
 
-def check(
-    params: Mapping[str, Any], catalogue: Catalogue, *, batch: bool, long_output: bool = False
-) -> Model:
+def check(params: Mapping[str, Any], catalogue: Catalogue, *, batch: bool, long_output: bool = False) -> Model:
     """The model of a request whose params are in order; everything except its prompt is checked here."""
     model = _model(params, catalogue)
     if not isinstance(params.get("messages"), list) or not params["messages"]:
-        raise BadParamsError(
-            "messages: Field required" if "messages" not in params else "messages: must not be empty"
-        )
+        raise BadParamsError("messages: Field required" if "messages" not in params else "messages: must not be empty")
     _check_max_tokens(params, model, batch=batch, long_output=long_output)
     if batch:
         _check_batch_only(params)
@@ -74,9 +70,7 @@ def _check_max_tokens(params: Mapping[str, Any], model: Model, *, batch: bool, l
         raise BadParamsError("max_tokens: Input should be greater than or equal to 1")
     most = max(model.max_tokens, LONG_OUTPUT_TOKENS) if long_output else model.max_tokens
     if asked > most:
-        raise BadParamsError(
-            f"max_tokens: {asked} > {most}, the maximum number of output tokens of {model.id}"
-        )
+        raise BadParamsError(f"max_tokens: {asked} > {most}, the maximum number of output tokens of {model.id}")
 
 
 def _check_batch_only(params: Mapping[str, Any]) -> None:
@@ -130,6 +124,4 @@ def _check_roles(messages: list[Any], traits: Traits) -> None:
         if not message.get("content"):
             raise BadParamsError(f"messages.{position}.content: Field required and not empty")
     if messages[-1]["role"] == "assistant" and traits.no_prefill:
-        raise BadParamsError(
-            "messages: this model does not support prefill; the last message must be of the user"
-        )
+        raise BadParamsError("messages: this model does not support prefill; the last message must be of the user")

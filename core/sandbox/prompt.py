@@ -191,9 +191,7 @@ class _Reader:
             return self._count(len(text)) if isinstance(text, str) else DOCUMENT_TOKENS
         inner = block.get("content")
         if kind == "tool_result" and isinstance(inner, list):
-            return sum(
-                self._tokens(part, len(orjson.dumps(part))) for part in inner if isinstance(part, dict)
-            )
+            return sum(self._tokens(part, len(orjson.dumps(part))) for part in inner if isinstance(part, dict))
         return self._count(size)
 
     def _count(self, characters: int) -> int:

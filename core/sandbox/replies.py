@@ -15,15 +15,11 @@ from core.sandbox.wire_errors import WireError, error_body
 
 CHUNK_BYTES = 4 << 20  # results are read and sent in large pieces: small ones cost more than the bytes
 JSON = "application/json"
-_TOO_LARGE_PAGE = (
-    "<html><head><title>413 Request Entity Too Large</title></head><body>Simulated</body></html>"
-)
+_TOO_LARGE_PAGE = "<html><head><title>413 Request Entity Too Large</title></head><body>Simulated</body></html>"
 _HANG_CHECK_SECONDS = 0.05
 
 
-def json_reply(
-    document: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
+def json_reply(document: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON document."""
     return Response(orjson.dumps(document), status_code=status, headers=headers, media_type=JSON)
 
@@ -46,9 +42,7 @@ class FileReply(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
         with self._file as file:
-            await send(
-                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-            )
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             if self._cut_at is not None:
                 await send({"type": "http.response.body", "body": file.read(self._cut_at), "more_body": True})
                 await drop_connection(receive, flush=True)

@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -54,9 +55,7 @@ class Store:
         self.lock = lock
         self.version = 0
         self._root = root
-        self._tasks: queue.SimpleQueue[tuple[Callable[[Transaction], Any], Future[Any]] | None] = (
-            queue.SimpleQueue()
-        )
+        self._tasks: queue.SimpleQueue[tuple[Callable[[Transaction], Any], Future[Any]] | None] = queue.SimpleQueue()
         self._closed = threading.Event()
         self._closing = threading.Lock()
         self._writer = threading.Thread(target=self._write_loop, name="lotwise-writer", daemon=True)
@@ -161,9 +160,7 @@ def _migrate(connection: duckdb.DuckDBPyConnection) -> None:
         if number not in applied:
             connection.execute("BEGIN").fetchall()
             connection.execute(sql).fetchall()
-            connection.execute(
-                "INSERT INTO migration (number, name) VALUES ($1, $2)", [number, name]
-            ).fetchall()
+            connection.execute("INSERT INTO migration (number, name) VALUES ($1, $2)", [number, name]).fetchall()
             connection.execute("COMMIT").fetchall()
     for view in views().values():
         connection.execute(view).fetchall()
@@ -176,7 +173,5 @@ def _rows(connection: duckdb.DuckDBPyConnection, name: str, params: dict[str, An
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
-    try:
+    with suppress(duckdb.Error):  # a failed COMMIT has ended the transaction already
         connection.execute("ROLLBACK")
-    except duckdb.Error:
-        pass  # the transaction was already gone (a failed COMMIT ends it)

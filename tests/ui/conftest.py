@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from core.workspace import Workspace
 from streamlit.testing.v1 import AppTest
 
+from core.workspace import Workspace
 from pages import session
 
 Open = Callable[..., AppTest]
@@ -17,7 +17,7 @@ Open = Callable[..., AppTest]
 @pytest.fixture(autouse=True)
 def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages are tested against what is in the store: nothing may be sent or imported behind a test's back."""
-    monkeypatch.setattr(Workspace, "start", lambda _: None)
+    monkeypatch.setattr(Workspace, "start", lambda _, **__: None)
 
 
 @pytest.fixture

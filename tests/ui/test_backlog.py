@@ -5,12 +5,12 @@ from typing import BinaryIO
 
 import polars as pl
 import pytest
-from core.workspace import Workspace
 from streamlit.testing.v1 import AppTest
 
 from core import actions
 from core.errors import LotwiseError
 from core.store import Store
+from core.workspace import Workspace
 from pages import session
 from tests.ui.conftest import Open
 

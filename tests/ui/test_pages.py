@@ -17,12 +17,12 @@ def sound(app: AppTest) -> None:
     assert len(app.title) == 1
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("name", PAGES)
 def test_every_page_draws_the_demo_and_draws_it_again(
-    open_app: Open, demo_workspace: Path, page: str
+    open_app: Open, demo_workspace: Path, name: str
 ) -> None:
     """A page is the same on a rerun, and says that its data is simulated."""
-    app = open_app(demo_workspace, page)
+    app = open_app(demo_workspace, name)
     sound(app)
     before = [metric.value for metric in app.metric], [frame.value.shape for frame in app.dataframe]
 
@@ -33,10 +33,10 @@ def test_every_page_draws_the_demo_and_draws_it_again(
     assert any("Simulated data" in text.value for text in app.markdown)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_an_empty_workspace_says_what_to_do_next(open_app: Open, workspace_dir: Path, page: str) -> None:
+@pytest.mark.parametrize("name", PAGES)
+def test_an_empty_workspace_says_what_to_do_next(open_app: Open, workspace_dir: Path, name: str) -> None:
     """Nobody meets a blank page, a zero that stands for unknown, or a chart without data."""
-    app = open_app(workspace_dir, page)
+    app = open_app(workspace_dir, name)
 
     sound(app)
     assert any(header.value for header in app.subheader), "an empty page has a heading that says why"

@@ -9,7 +9,8 @@ INSERT INTO import_file (import_id, source, started_at) VALUES ($import_id, $sou
 -- name: advance_import
 -- How far a file was read, and what became of its lines so far.
 UPDATE import_file
-SET bytes = $bytes, lines = $lines, added = $added, known = $known, rejected = $rejected, finished_at = $finished_at
+SET bytes = $bytes, lines = $lines, added = $added, known = $known, rejected = $rejected, finished_at = $finished_at,
+    note = $note
 WHERE import_id = $import_id
 
 -- name: drop_import

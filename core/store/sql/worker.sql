@@ -2,7 +2,3 @@
 -- Imports that a process left unfinished: what is in stays in, the rest comes with the next try.
 UPDATE import_file SET finished_at = started_at, note = 'Interrupted. Import it again: nothing goes in twice.'
 WHERE finished_at IS NULL
-
--- name: note_import
--- What a person should know of an import.
-UPDATE import_file SET note = $note WHERE import_id = $import_id
