@@ -69,9 +69,7 @@ def models() -> list[str]:
 
 # The arguments after the first make the key: two workspaces, or two states of one, never share a frame.
 @st.cache_resource(show_spinner=False, max_entries=500)
-def _read(
-    _store: Store, folder: str, version: int, name: str, params: tuple[tuple[str, Param], ...]
-) -> pl.DataFrame:
+def _read(_store: Store, folder: str, version: int, name: str, params: tuple[tuple[str, Param], ...]) -> pl.DataFrame:
     return _store.query(name, **{key: list(p) if isinstance(p, tuple) else p for key, p in params})
 
 

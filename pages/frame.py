@@ -39,7 +39,7 @@ def title(name: str) -> None:
 def empty(name: str, *, page: str | None = None) -> None:
     """What stands where there is nothing to show: why, and what to do next."""
     with st.container(border=True, key=f"{name}-empty"):
-        st.subheader(say(f"{name}.empty_title"), anchor=False)
+        st.header(say(f"{name}.empty_title"), anchor=False)
         st.markdown(say(f"{name}.empty"))
         if page:
             st.page_link(page, label=say(f"{name}.empty_link"), icon=":material/arrow_forward:")

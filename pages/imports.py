@@ -98,9 +98,7 @@ def _rejects(done: pl.DataFrame) -> None:
     )
     of_chosen = int(bad.filter(pl.col("import_id") == chosen)["rejected"].sum())
     if of_chosen > shown.height:
-        st.caption(
-            say("backlog.rejects_first", shown=formats.count(shown.height), lines=formats.count(of_chosen))
-        )
+        st.caption(say("backlog.rejects_first", shown=formats.count(shown.height), lines=formats.count(of_chosen)))
     with st.container(horizontal=True), frame.refusals():
         st.download_button(
             say("backlog.rejects_raw"),

@@ -28,19 +28,13 @@ def show(job_id: str) -> None:
         return
     word = standing.of(job)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(
-            say("job.title", role=term("role", job["role"]), job=job_id), anchor=False, width="content"
-        )
+        st.header(say("job.title", role=term("role", job["role"]), job=job_id), anchor=False, width="content")
         standing.badge(word)
-        st.caption(
-            f"{literal(job['class_name'] or plain('backlog.several_classes'))} · {literal(job['model'])}"
-        )
+        st.caption(f"{literal(job['class_name'] or plain('backlog.several_classes'))} · {literal(job['model'])}")
     if job["reason"]:
         st.warning(literal(job["reason"]), icon=":material/pause_circle:")
     if job["state"] == JobState.HELD:
-        st.button(
-            say("job.release"), icon=":material/play_arrow:", key="release", on_click=_release, args=(job_id,)
-        )
+        st.button(say("job.release"), icon=":material/play_arrow:", key="release", on_click=_release, args=(job_id,))
     _figures(job)
     if job["state"] in standing.RUNNING:
         _progress(job)
@@ -215,9 +209,7 @@ def _items(job: dict[str, Any]) -> None:
     )
     frame.table(
         shown.with_columns(
-            pl.Series(
-                "outcome", [term("outcome", word or "waiting") for word in shown["outcome"]], dtype=pl.String
-            ),
+            pl.Series("outcome", [term("outcome", word or "waiting") for word in shown["outcome"]], dtype=pl.String),
             pl.Series("cause", [_cause(row) for row in shown.iter_rows(named=True)], dtype=pl.String),
         ),
         {

@@ -31,15 +31,11 @@ if trouble := workspace().worker.trouble:
     st.warning(literal(trouble), title=say("app.trouble_title"), icon=":material/sync_problem:")
 if waits["stopped_jobs"]:
     st.warning(
-        say("app.health", reason=waits["stopped_reason"])
-        if waits["stopped_reason"]
-        else say("app.health_no_reason"),
+        say("app.health", reason=waits["stopped_reason"]) if waits["stopped_reason"] else say("app.health_no_reason"),
         title=say("app.health_title", jobs=formats.count(waits["stopped_jobs"])),
         icon=":material/front_hand:",
     )
 if waits["unpriced_attempts"]:
-    st.warning(
-        say("app.unpriced", attempts=formats.count(waits["unpriced_attempts"])), icon=":material/sell:"
-    )
+    st.warning(say("app.unpriced", attempts=formats.count(waits["unpriced_attempts"])), icon=":material/sell:")
 
 page.run()

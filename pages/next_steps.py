@@ -40,8 +40,7 @@ class Step:
 def steps(book: PriceBook, today: date) -> list[Step]:
     """All steps, dearest first; failures, which hold back results, before anything else."""
     cold = {
-        row["class_id"]: row
-        for row in data.read("cold_classes", **_window(today), floor=COLD).iter_rows(named=True)
+        row["class_id"]: row for row in data.read("cold_classes", **_window(today), floor=COLD).iter_rows(named=True)
     }
     found = [*_costlier(today, cold), *_backlog(), *_cold(book, cold)]
     return [*_repairs(), *sorted(found, key=lambda step: -step.weight)]

@@ -19,9 +19,7 @@ if not standing["jobs"] and not standing["backlog_items"]:
     st.stop()
 
 head = data.row("headline", today=today) or {}
-days = data.read(
-    "trend_days", first=today - timedelta(days=TREND_DAYS), last=today, class_name=None, model=None
-)
+days = data.read("trend_days", first=today - timedelta(days=TREND_DAYS), last=today, class_name=None, model=None)
 recent = data.read("rolling_month", today=today)
 versus = say("overview.versus")
 
@@ -64,7 +62,7 @@ with st.grid(5, min_column_width=180, gap="small"):
 
 trend, todo = st.columns([3, 2], gap="medium")
 with todo:
-    st.subheader(say("overview.next"), anchor=False)
+    st.header(say("overview.next"), anchor=False)
     with frame.refusals():
         steps = next_steps.steps(workspace().book, today)
         if not steps:
@@ -73,11 +71,9 @@ with todo:
             with st.container(border=True, gap="xxsmall", key=f"step-{number}"):
                 st.markdown(step.what)
                 st.caption(step.money)
-                st.page_link(
-                    step.page, label=step.link, icon=":material/arrow_forward:", query_params=step.query
-                )
+                st.page_link(step.page, label=step.link, icon=":material/arrow_forward:", query_params=step.query)
 with trend:
-    st.subheader(say("overview.trend"), anchor=False)
+    st.header(say("overview.trend"), anchor=False)
     pictures.draw("unit_cost", frame=days, key="overview-unit-cost")
     st.caption(say("app.utc_days", zone=formats.zone().key))
 frame.follow(standing["running_jobs"] > 0, every="5s")

@@ -36,7 +36,7 @@ def show() -> None:
 
 
 def _classes(plan: Plan) -> None:
-    st.subheader(say("backlog.classes"), anchor=False)
+    st.header(say("backlog.classes"), anchor=False)
     tokens = data.read("chart_backlog_classes")
     pictures.draw("backlog_classes", frame=tokens, key="backlog-classes")
     shares = tokens.select("class_id", share=pl.col("prompt_tokens") / pl.col("prompt_tokens").sum())
@@ -74,15 +74,23 @@ def _why(row: dict[str, Any]) -> str:
 
 
 def _jobs(plan: Plan) -> None:
-    st.subheader(say("backlog.plan"), anchor=False)
+    st.header(say("backlog.plan"), anchor=False)
     jobs, dollars, plainly = len(plan.jobs), plan.predicted_usd, plan.predicted_plain_usd
     saved = plainly - dollars if dollars is not None and plainly is not None else None
-    primers = say("backlog.plan_primers", primers=sum(job.role == "primer" for job in plan.jobs))
+    primers = sum(job.role == "primer" for job in plan.jobs)
     size = sum(job.body_bytes for job in plan.jobs)
     with st.grid(4, min_column_width=150, gap="small"):
-        frame.metric("backlog.plan_jobs", formats.count(jobs), note=primers)
+        frame.metric(
+            "backlog.plan_jobs",
+            formats.count(jobs),
+            note=say("backlog.plan_primers", primers=primers) if primers else say("backlog.plan_no_primer"),
+        )
         frame.metric("backlog.plan_items", formats.count(plan.items), note=formats.volume(size))
-        frame.metric("backlog.plan_cost", formats.money(dollars), note=say("backlog.plan_caching"))
+        frame.metric(
+            "backlog.plan_cost",
+            formats.money(dollars),
+            note=say("backlog.plan_caching") if primers else say("backlog.plan_no_caching"),
+        )
         frame.metric(
             "backlog.plan_plain",
             formats.money(plainly),

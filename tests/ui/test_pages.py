@@ -39,7 +39,7 @@ def test_an_empty_workspace_says_what_to_do_next(open_app: Open, workspace_dir: 
     app = open_app(workspace_dir, name)
 
     sound(app)
-    assert any(header.value for header in app.subheader), "an empty page has a heading that says why"
+    assert any(header.value for header in app.header), "an empty page has a heading that says why"
     assert not app.metric
 
 

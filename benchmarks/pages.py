@@ -1,0 +1,38 @@
+"""A rerun of every page on the demo workspace: server time, without a browser."""
+
+import os
+import statistics
+import tempfile
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from benchmarks.timing import Ratio, seconds
+from core.demo import build_demo
+
+_ROUNDS = 15
+_GOAL_SECONDS = 0.1
+_PAGES = ("overview.py", "backlog.py", "jobs.py", "trends.py")
+
+
+def measure() -> list[Ratio]:
+    """Median of the reruns after the first, against the goal of 100 ms."""
+    with tempfile.TemporaryDirectory() as name:
+        build_demo(Path(name))
+        os.environ["LOTWISE_WORKSPACE"] = name
+        return [_page(page) for page in _PAGES]
+
+
+def _page(page: str) -> Ratio:
+    test = AppTest.from_file("pages/main.py", default_timeout=60)
+    test.run()
+    test.switch_page(page).run()
+    median = statistics.median(seconds(test.run) for _ in range(_ROUNDS))
+    return Ratio(
+        name=f"rerun {page}",
+        seconds=median,
+        against="goal",
+        against_seconds=_GOAL_SECONDS,
+        ratio=median / _GOAL_SECONDS,
+        goal="<= 1",
+    )

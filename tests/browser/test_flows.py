@@ -1,0 +1,96 @@
+"""The whole way of a pipeline owner: a file goes in, jobs run on the local server, a failed slice is repaired."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Noise
+from tests.conftest import Serve
+
+Wait = Callable[[Page], None]
+ITEMS = 60
+PREFIX = "You sort the letters of a small town library by what their writers want. " * 60
+
+
+def request(number: int) -> str:
+    """One request line; all of them share a heavy system prompt."""
+    params = {
+        "model": "claude-haiku-5-5",
+        "max_tokens": 64,
+        "system": [{"type": "text", "text": PREFIX}],
+        "messages": [{"role": "user", "content": f"Letter {number}: may I keep the atlas {number} days longer?"}],
+    }
+    return json.dumps({"custom_id": f"letter-{number}", "params": params})
+
+
+@pytest.fixture
+def requests(tmp_path: Path) -> Path:
+    """Give a request file with one line that is none."""
+    file = tmp_path / "letters.jsonl"
+    file.write_text("\n".join([*(request(number) for number in range(ITEMS)), "not a request"]) + "\n")
+    return file
+
+
+def test_from_a_file_to_a_repaired_job(
+    serve: Serve,
+    workspace_dir: Path,
+    requests: Path,
+    page: Page,
+    idle: Wait,
+    noise: Noise,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Upload, see the class and the rejected line, submit, watch, open the job, repair its failed slice."""
+    monkeypatch.setenv("LOTWISE_SANDBOX_ERROR_RATE", "0.3")
+    monkeypatch.setenv("LOTWISE_SANDBOX_EXPIRY_RATE", "0")
+    monkeypatch.setenv("LOTWISE_SANDBOX_TIME_SCALE", "2000")
+    with serve(workspace_dir) as url:
+        page.goto(url)
+        idle(page)
+        page.get_by_role("link", name="Bring in requests").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Backlog and groups")
+
+        page.locator("input[type=file]").set_input_files(requests)
+        expect(page.get_by_text("letters.jsonl")).to_be_visible()
+        page.get_by_role("button", name="Import these files").click()
+
+        expect(page.get_by_role("heading", name="Classes of similar work")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("1 line was rejected")).to_be_visible()
+        with page.expect_download() as raw:
+            page.get_by_role("button", name="Download the rejected lines").click()
+        assert raw.value.path().read_bytes().strip() == b"not a request"
+
+        page.get_by_role("button", name=re.compile(r"^Submit \d+ jobs? for about \$")).click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text(f"{ITEMS} items")
+        dialog.get_by_role("button", name="Submit").click()
+        expect(page.get_by_text("The backlog is empty")).to_be_visible()
+        page.get_by_role("link", name="Follow them on the Jobs page").click()
+
+        page.goto(f"{url}/")
+        open_the_job = page.get_by_role("link", name="Open the job")
+        expect(open_the_job.first).to_be_visible(timeout=90_000)
+        open_the_job.first.click()
+        expect(page.get_by_text("To repair", exact=True)).to_be_visible()
+
+        page.get_by_role("button", name=re.compile(r"^Repair \d+ items? for about")).click()
+        expect(page.get_by_text(re.compile(r"queued as repair job"))).to_be_visible()
+        page.get_by_role("link", name=re.compile(r"^Open repair job")).click()
+        expect(page.get_by_role("heading", level=3)).to_contain_text(["Repair"])
+        expect(page.get_by_text("Chain of repairs")).to_be_visible(timeout=30_000)
+    noise[:] = [line for line in noise if "/_stcore/" not in line]
+
+
+def test_a_second_app_says_who_has_the_workspace(serve: Serve, workspace_dir: Path, page: Page, idle: Wait) -> None:
+    """Two apps on one workspace: the second comes up and explains itself; no data is touched."""
+    with serve(workspace_dir), serve(workspace_dir) as second:
+        page.goto(second)
+        idle(page)
+
+        expect(page.get_by_role("alert")).to_contain_text("cannot open its workspace")
+        expect(page.get_by_role("button", name="Try again")).to_be_visible()
+        expect(page.get_by_text("Traceback")).to_have_count(0)

@@ -1,0 +1,103 @@
+"""Every page in a real browser: by its link on a fresh server, in both themes, on a phone, for everybody."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Noise
+from tests.conftest import Serve
+
+Wait = Callable[[Page], None]
+PAGES = {"": "Overview", "backlog": "Backlog and groups", "jobs": "Jobs", "trends": "Trends"}
+
+
+def forgive_probes(noise: Noise) -> None:
+    """Streamlit asks for its server below the path of a deep link before it asks at the root."""
+    noise[:] = [line for line in noise if "/_stcore/health)" not in line and "/_stcore/host-config)" not in line]
+
+
+@pytest.mark.parametrize("path", [path for path in PAGES if path])
+def test_a_deep_link_is_the_first_visit_of_a_fresh_server(
+    serve: Serve, workspace_dir: Path, page: Page, idle: Wait, noise: Noise, path: str
+) -> None:
+    """Nobody has opened the overview yet, and the linked page is there all the same."""
+    with serve(workspace_dir) as url:
+        page.goto(f"{url}/{path}")
+        idle(page)
+
+        expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[path])
+        expect(page.get_by_text("Simulated data")).to_be_visible()
+    forgive_probes(noise)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_everybody_can_use_every_page(
+    app_url: str,
+    page: Page,
+    idle: Wait,
+    assert_accessible: Wait,
+    noise: Noise,
+    path: str,
+    theme: str,
+) -> None:
+    """Axe finds nothing on the demo, in either theme."""
+    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    page.goto(f"{app_url}/{path}")
+    idle(page)
+
+    expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[path])
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    assert_accessible(page)
+    forgive_probes(noise)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_everybody_can_use_a_job(
+    app_url: str, page: Page, idle: Wait, assert_accessible: Wait, noise: Noise, theme: str
+) -> None:
+    """The way from the overview to the repair of a job, by links alone."""
+    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    page.goto(app_url)
+    idle(page)
+    page.get_by_role("link", name="Open the job").first.click()
+    expect(page.get_by_text("Repair the failed slice")).to_be_visible()
+    idle(page)
+
+    assert "/jobs?job=" in page.url
+    assert_accessible(page)
+    forgive_probes(noise)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_phone_scrolls_one_way_only(app_url: str, page: Page, idle: Wait, noise: Noise, path: str) -> None:
+    """At 390 pixels nothing sticks out to the right."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{app_url}/{path}")
+    idle(page)
+
+    expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[path])
+    widths = page.evaluate(
+        "[document.documentElement, document.querySelector('[data-testid=stMain]')].map(e => e.scrollWidth)"
+    )
+    assert max(widths) <= 390
+    forgive_probes(noise)
+
+
+def test_filters_travel_in_the_link(app_url: str, page: Page, idle: Wait, noise: Noise) -> None:
+    """A filter set by keyboard is in the address; the address alone brings it back."""
+    page.goto(f"{app_url}/jobs")
+    idle(page)
+    page.get_by_role("combobox", name="Role").press_sequentially("Primer")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/jobs?role=Primer")
+    link = page.url
+
+    page.goto("about:blank")
+    page.goto(link)
+    idle(page)
+
+    expect(page.get_by_test_id("stMultiSelect").filter(has_text="Role")).to_contain_text("Primer")
+    forgive_probes(noise)

@@ -1,0 +1,31 @@
+"""Benches for these tests."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.jobs.driving import Bench, MakeBench
+
+
+@pytest.fixture
+def make_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeBench]:
+    """Return a function that starts a bench; keywords in `settings` go to Lotwise, the others to the server."""
+    with ExitStack() as stack:
+
+        def made(settings: dict[str, Any] | None = None, **options: Any) -> Bench:
+            folder = tmp_path / f"bench-{len(list(tmp_path.iterdir()))}" / "workspace"
+            folder.mkdir(parents=True)
+            bench = Bench(folder, monkeypatch, settings or {}, options)
+            stack.callback(bench.close)
+            return bench
+
+        yield made
+
+
+@pytest.fixture
+def bench(make_bench: MakeBench) -> Bench:
+    """Return a bench whose server makes every item succeed."""
+    return make_bench()

@@ -1,0 +1,219 @@
+"""A bench for jobs: a workspace, the real SDK, and a local server on a clock that only the test moves."""
+
+import json
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import polars as pl
+import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core import actions
+from core.gateway import AnthropicGateway, RemoteBatch
+from core.loopback import LoopbackServer
+from core.sandbox import Faults, SandboxOptions, create_app
+from core.settings import Settings
+from core.workspace import Workspace
+
+MODEL = "claude-sonnet-5-5"
+START = datetime(2026, 11, 20, 10, tzinfo=UTC)
+LONG_AGO = START - timedelta(days=30)
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+class Recorder:
+    """Keeps the body of every create call that reaches the server, whatever becomes of it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.bodies: list[bytes] = []
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, reading along."""
+        if scope["type"] != "http" or (scope["method"], scope["path"]) != ("POST", "/v1/messages/batches"):
+            await self._app(scope, receive, send)
+            return
+        number = len(self.bodies)
+        self.bodies.append(b"")
+
+        class Reading:
+            """A receive whose owner is still the connection: injected faults close it."""
+
+            __self__ = getattr(receive, "__self__", None)
+
+            async def __call__(_) -> Message:
+                message = await receive()
+                self.bodies[number] += message.get("body", b"")
+                return message
+
+        await self._app(scope, Reading(), send)
+
+    @property
+    def requests(self) -> list[list[dict[str, Any]]]:
+        """The requests of each body."""
+        return [json.loads(body)["requests"] for body in self.bodies]
+
+    @property
+    def items(self) -> list[str]:
+        """The item of every request that arrived, as often as it arrived."""
+        return [request["custom_id"][9:] for body in self.requests for request in body]
+
+
+class Bench:
+    """One workspace against one local server; `tick` and `run` do what the worker's thread would do."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, settings: dict[str, Any], options: Any) -> None:
+        self.folder = folder
+        self.clock = Clock()
+        self.faults = Faults()
+        self.settings = Settings(**{"settle_seconds": 120.0, **settings})
+        patch.setattr("core.workspace.utc_now", self.clock)
+        self._stack = ExitStack()
+        self._app = create_app(
+            SandboxOptions(**{"width": 10_000, **options}),
+            folder=folder / "sandbox",
+            clock=self.clock,
+            faults=self.faults,
+        )
+        self.server = Recorder(self._app)
+        self._running = LoopbackServer(self.server).start()
+        self.gateway = AnthropicGateway(api_key="any", base_url=self._running.url, simulated=True)
+        self.workspace = self._open()
+
+    def _open(self) -> Workspace:
+        return Workspace.open(self.folder, gateway=self.gateway, settings=self.settings)
+
+    def close(self) -> None:
+        """End both."""
+        self.workspace.close()
+        self._running.stop()
+
+    def reopen(self) -> None:
+        """The process ends and another one starts on the same folder."""
+        self.workspace.close()
+        self.workspace = self._open()
+
+    def server_down(self) -> None:
+        """Nothing listens any more."""
+        self._running.stop()
+
+    def server_up(self) -> None:
+        """The server is back, on another port."""
+        self._running = LoopbackServer(self.server).start()
+        self.gateway = AnthropicGateway(api_key="any", base_url=self._running.url, simulated=True)
+        self.reopen()
+
+    def load(self, *requests: dict[str, Any]) -> None:
+        """Import these requests."""
+        path = self.folder.parent / "requests.jsonl"
+        path.write_text("".join(json.dumps(request) + "\n" for request in requests))
+        actions.import_files(self.workspace, [path])
+
+    def submit(self, *requests: dict[str, Any]) -> list[str]:
+        """Import these requests, and submit the whole backlog; return the ids of the jobs."""
+        if requests:
+            self.load(*requests)
+        return list(actions.submit(self.workspace, now=self.clock.now).jobs)
+
+    def tick(self, **later: float) -> int:
+        """Let time pass, then have the worker take one step."""
+        self.clock.move(**later)
+        return self.workspace.worker.tick()
+
+    def run(self, most: int = 40) -> Self:
+        """Go on until no job is under way."""
+        for _ in range(most):
+            if not self.tick(minutes=5):
+                return self
+        raise AssertionError(f"still under way: {self.jobs().to_dicts()}")
+
+    def repair(self, job: str) -> Any:
+        """Click the button."""
+        return actions.repair(self.workspace, job, now=self.clock.now)
+
+    def slice(self, job: str) -> Any:
+        """What the button shows."""
+        return actions.repair_preview(self.workspace, job, now=self.clock.now)
+
+    def query(self, name: str, **params: Any) -> pl.DataFrame:
+        """A named read."""
+        return self.workspace.store.query(name, **params)
+
+    def jobs(self) -> pl.DataFrame:
+        """All jobs in the order in which they were made."""
+        return self.query("status_jobs")
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """One job."""
+        return self.query("job", job_id=job_id).row(0, named=True)
+
+    def state(self, job_id: str) -> tuple[str, str | None]:
+        """State and reason of a job."""
+        row = self.job(job_id)
+        return row["state"], row["reason"]
+
+    def attempts(self, job_id: str | None = None) -> pl.DataFrame:
+        """All attempts, or those of one job."""
+        frame = self.query("export_attempts")
+        return frame if job_id is None else frame.filter(pl.col("job_id") == job_id)
+
+    def statuses(self) -> dict[str, int]:
+        """How many items stand where."""
+        return dict(self.query("status_items").iter_rows())
+
+    def batches(self) -> list[RemoteBatch]:
+        """Every batch that the server has, newest first."""
+        return self.gateway.list_since(LONG_AGO)
+
+    def write(self, sql_name: str, **params: Any) -> None:
+        """Run a named statement, to put a job into a state that only an accident makes."""
+        self.workspace.store.write(lambda tx: tx.run(sql_name, **params))
+
+
+MakeBench = Callable[..., Bench]
+
+
+def prefix(name: str, sentences: int = 120) -> str:
+    """A system prompt worth caching: about 45 characters a sentence."""
+    return f"{name}: " + "Judge the record by every one of these rules. " * sentences
+
+
+def request(item: str, *, system: str | None = None, **params: Any) -> dict[str, Any]:
+    """One request line."""
+    asked: dict[str, Any] = {
+        "model": MODEL,
+        "max_tokens": 200,
+        "messages": [{"role": "user", "content": f"Record {item}: is it in order?"}],
+        **params,
+    }
+    return {"custom_id": item, "params": asked | ({"system": system} if system else {})}
+
+
+def shared(name: str, count: int, **params: Any) -> list[dict[str, Any]]:
+    """Requests of one class: a long system prompt, each with its own question."""
+    return [request(f"{name}-{number:03d}", system=prefix(name), **params) for number in range(count)]
+
+
+def lone(count: int, **params: Any) -> list[dict[str, Any]]:
+    """Requests that share nothing worth caching: one unmarked body."""
+    return [request(f"lone-{number:03d}", **params) for number in range(count)]
+
+
+def marks(requests: Iterable[dict[str, Any]]) -> int:
+    """How many of the requests carry a cache mark."""
+    return sum('"cache_control"' in json.dumps(request) for request in requests)
