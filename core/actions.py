@@ -11,7 +11,7 @@ from core.export import export as export_rows
 from core.imports import ImportReport, rejects_path
 from core.inbox import accept
 from core.jobs.journal import record_plan
-from core.jobs.priming import send_unprimed
+from core.jobs.priming import send_held
 from core.jobs.repair import NoSuchJob, Repair, Slice, failed_slice, repair_slice
 from core.jobs.sending import give_up
 from core.jobs.states import JobState
@@ -97,9 +97,9 @@ def repair(workspace: Workspace, job_id: str, *, now: datetime) -> Repair:
 
 def release(workspace: Workspace, job_id: str) -> None:
     """Send a held job after all; a body held by its primer goes without marks. Raises `NoSuchJob` or `NotHeld`."""
-    if _state(workspace, job_id) != JobState.HELD:
+    _state(workspace, job_id)
+    if not workspace.store.write(lambda tx: send_held(tx, job_id)):
         raise NotHeld(job=job_id)
-    workspace.store.write(lambda tx: send_unprimed(tx, job_id))
     workspace.worker.wake()
 
 
@@ -109,9 +109,11 @@ def cancel(workspace: Workspace, job_id: str, *, now: datetime) -> None:
     Raises `NoSuchJob`, `NotCancelable` for a job that is over or in doubt, `GatewayDown` where the API is away.
     """
     state = _state(workspace, job_id)
-    if state in (JobState.PLANNED, JobState.WAITING, JobState.HELD):
-        give_up(workspace.store, job_id, "Called off before it was sent.", state=JobState.CANCELED, now=now)
-    elif state == JobState.RUNNING:
+    unsent = (JobState.PLANNED, JobState.WAITING, JobState.HELD)
+    said = "Called off before it was sent."
+    if give_up(workspace.store, job_id, said, state=JobState.CANCELED, leaving=unsent, now=now):
+        return
+    if state == JobState.RUNNING:
         workspace.gateway.cancel(workspace.store.query("job", job_id=job_id)["batch_id"][0])
         workspace.worker.wake()
     else:

@@ -20,7 +20,7 @@ from core.prices import PriceBook
 from core.requests.files import request_files
 from core.sandbox import SandboxOptions, create_app
 from core.store import StoreBusy
-from core.verbs import Document, run_verb
+from core.verbs import ALL, Document, run_verb
 from core.workspace import Workspace, default_folder
 
 _STEP_SECONDS = 0.5
@@ -33,14 +33,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         document = arguments.run(arguments)
     except LotwiseError as error:
-        _say(to_json({"error": error.message, "context": error.context}) if arguments.json else b"", sys.stdout)
-        _say(f"lotwise: {error}".encode(), sys.stderr)
-        return 1
+        return _fail(error, error.message, error.context, as_json=arguments.json)
+    except OSError as error:
+        return _fail(error, str(error), {}, as_json=arguments.json)
     except KeyboardInterrupt:
         return 1
     if document is not None:
         _say(to_json(document) if arguments.json else plain(arguments.verb, document).encode(), sys.stdout)
     return 0
+
+
+def _fail(error: Exception, message: str, context: Document, *, as_json: bool) -> int:
+    _say(to_json({"error": message, "context": context}) if as_json else b"", sys.stdout)
+    _say(f"lotwise: {error}".encode(), sys.stderr)
+    return 1
 
 
 def _say(text: bytes, stream: Any) -> None:
@@ -91,6 +97,7 @@ def _group(arguments: argparse.Namespace) -> Document:
 def _sandbox(arguments: argparse.Namespace) -> None:
     options = SandboxOptions(**{option.name: getattr(arguments, option.name) for option in fields(SandboxOptions)})
     with LoopbackServer(create_app(options, folder=arguments.folder), port=arguments.port) as server:
+        _say(to_json({"url": server.url, "simulated": True}) if arguments.json else b"", sys.stdout)
         _say(f"Simulated Message Batches server on {server.url} (Ctrl-C stops it)".encode(), sys.stderr)
         server.wait()
 
@@ -147,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
         "send the failed slice of a job again",
         lambda a: _on_workspace(a, "repair", {"job": a.job, "dry_run": a.dry_run}, advance=not a.dry_run),
     )
-    repair.add_argument("job", metavar="JOB")
+    repair.add_argument("job", metavar="JOB", help=f"the job, or `{ALL}` for every failed slice")
     repair.add_argument("--dry-run", action="store_true", help="only say what would be sent, and its price")
     repair.add_argument("--wait", action="store_true", help="return when every job is over")
 

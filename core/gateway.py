@@ -18,12 +18,13 @@ _CHUNK_BYTES = 1 << 20
 _ACCOUNT = {401, 402, 403}
 _REQUEST = {400, 404, 413, 422}
 _BUSY = 429
-_ACCOUNT_CODES = {
+_ACCOUNT_CODES = (
     "enforced_spend_limit_reached",
     "contract_spend_limit_reached",
+    "linked_organization_",
     "organization_on_hold",
     "cmek_key_disabled",
-}
+)
 _ACCOUNT_WORDS = ("credit balance is too low", "you have reached your specified")
 
 
@@ -33,6 +34,10 @@ class GatewayDown(LotwiseError):
 
 class NotSent(GatewayDown):
     """The job did not reach the API. It stays planned, and Lotwise sends it again by itself."""
+
+
+class KeyMissing(NotSent):
+    """This workspace belongs to a real account, and its key is not there. Set ANTHROPIC_API_KEY and start again."""
 
 
 class ReplyLost(LotwiseError):
@@ -100,6 +105,32 @@ class Gateway(Protocol):
         ...
 
 
+class ClosedGateway:
+    """The gateway of a real account whose key is not there: everything can be read, nothing sent."""
+
+    simulated = False
+
+    def create(self, body: Path) -> RemoteBatch:
+        """Raises `KeyMissing`."""
+        raise KeyMissing
+
+    def retrieve(self, batch_id: str) -> RemoteBatch:
+        """Raises `KeyMissing`."""
+        raise KeyMissing
+
+    def list_since(self, since: datetime) -> list[RemoteBatch]:
+        """Raises `KeyMissing`."""
+        raise KeyMissing
+
+    def cancel(self, batch_id: str) -> RemoteBatch:
+        """Raises `KeyMissing`."""
+        raise KeyMissing
+
+    def download(self, batch_id: str, to: Path) -> None:
+        """Raises `KeyMissing`."""
+        raise KeyMissing
+
+
 class AnthropicGateway:
     """The official SDK as a `Gateway`; imported on first use because that takes a second."""
 
@@ -116,9 +147,10 @@ class AnthropicGateway:
         from anthropic.types.messages import MessageBatch  # noqa: PLC0415
 
         client = self._sdk().with_options(max_retries=0)
+        content = body.read_bytes()
         try:
             # The file's bytes go out as they are: counted in advance, and never all parsed into objects.
-            batch = client.post("/v1/messages/batches", cast_to=MessageBatch, content=body.read_bytes())
+            return _remote(client.post("/v1/messages/batches", cast_to=MessageBatch, content=content))
         except anthropic.APIStatusError as error:
             raise _refusal(error) from error
         except (anthropic.APIConnectionError, httpx2.HTTPError) as error:
@@ -127,7 +159,8 @@ class AnthropicGateway:
             if isinstance(cause, before_sending):
                 raise NotSent(why=str(cause)) from error
             raise ReplyLost(why=type(cause or error).__name__) from error
-        return _remote(batch)
+        except Exception as error:  # an answer that is no batch, as of a proxy, does not say that there is none
+            raise ReplyLost(why=type(error).__name__) from error
 
     def retrieve(self, batch_id: str) -> RemoteBatch:
         """One batch."""
@@ -182,7 +215,7 @@ def _reading(batch_id: str | None) -> Iterator[None]:
         raise BatchMissing(batch=batch_id, request_id=error.request_id) from error
     except anthropic.APIStatusError as error:
         raise GatewayDown(why=error.message, request_id=error.request_id) from error
-    except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as error:
+    except (anthropic.AnthropicError, httpx2.HTTPError, ValueError, TypeError, AttributeError) as error:
         raise GatewayDown(why=f"{type(error).__name__}: {error}") from error
 
 
@@ -190,7 +223,7 @@ def _refusal(error: Any) -> LotwiseError:
     """What a status that the create call answered with means for the job."""
     status, message = error.status_code, str(error.message)
     context = {"status": status, "why": message, "request_id": error.request_id}
-    if status in _ACCOUNT or _error_code(error) in _ACCOUNT_CODES or message.lower().startswith(_ACCOUNT_WORDS):
+    if status in _ACCOUNT or (_error_code(error) or "").startswith(_ACCOUNT_CODES):
         return AccountHeld(**context)
     if any(words in message.lower() for words in _ACCOUNT_WORDS):
         return AccountHeld(**context)

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -111,7 +111,6 @@ def import_file(
     *,
     now: datetime,
     source: str | None = None,
-    progress: Callable[[ImportReport], None] = lambda report: None,
 ) -> ImportReport:
     """Read a request file into the store of the workspace `folder`; memory stays bounded.
 
@@ -128,7 +127,6 @@ def import_file(
             try:
                 for chunk in _chunks(path, report, rejects):
                     store.write(partial(intake.store, chunk))
-                    progress(report)
             except FileTornApart as torn:
                 report.torn = str(torn)
             store.write(partial(intake.store, []))

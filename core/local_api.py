@@ -59,7 +59,10 @@ def ask_owner(owner: Owner, verb: str, arguments: Document) -> Document:
         )
     except httpx2.HTTPError as error:
         raise OwnerSilent(pid=owner.pid, command=owner.command, why=type(error).__name__) from error
-    document: Document = orjson.loads(response.content)
+    try:
+        document: Document = orjson.loads(response.content)
+    except orjson.JSONDecodeError as error:
+        raise RefusedByOwner("The app that owns this workspace failed. Its log says why.", verb=verb) from error
     if response.status_code != 200:
         raise RefusedByOwner(document["error"], **document["context"])
     return document

@@ -16,6 +16,8 @@ from core.errors import LotwiseError
 from core.workspace import Workspace, utc_now
 
 Document = dict[str, Any]
+ALL = "all"
+"""In place of a job: every job with a failed slice that can be sent again."""
 
 
 class UnknownVerb(LotwiseError):
@@ -70,6 +72,9 @@ def _status(workspace: Workspace) -> Document:
 
 
 def _repair(workspace: Workspace, *, job: str, dry_run: bool) -> Document:
+    if job == ALL:
+        jobs = workspace.store.query("repairable_jobs")["job_id"]
+        return {"repairs": [_repair(workspace, job=each, dry_run=dry_run) for each in jobs]}
     preview = asdict(actions.repair_preview(workspace, job, now=utc_now()))
     if dry_run:
         return {"slice": preview}

@@ -99,6 +99,10 @@ class Worker:
                 except LotwiseError as error:
                     _log.warning("job %s: %s", job["job_id"], error)
                     self._note(job, str(error))
+                except Exception as error:  # one broken job must not keep the others from moving on
+                    _log.exception("job %s met something unexpected", job["job_id"])
+                    self.trouble = f"Lotwise met something unexpected and goes on: {type(error).__name__}: {error}"
+                    self._note(job, self.trouble)
             return self.active()
 
     def active(self) -> int:
@@ -113,7 +117,8 @@ class Worker:
             case JobState.WAITING:
                 release(self._store, job, now=now)
             case JobState.UNKNOWN:
-                settle(self._store, self._gateway, job, now=now, settle_seconds=self._settings.settle_seconds)
+                settle_seconds = self._settings.settle_seconds
+                settle(self._store, self._folder, self._gateway, job, now=now, settle_seconds=settle_seconds)
             case JobState.RUNNING:
                 if poll(self._store, self._gateway, job) is JobState.ENDED:
                     self._ingest(job)

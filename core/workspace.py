@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from core.gateway import AnthropicGateway, Gateway
+from core.account import open_gateway
+from core.gateway import Gateway
 from core.loopback import LoopbackServer
 from core.prices import PriceBook
-from core.sandbox import SandboxOptions, create_app
 from core.settings import Settings
 from core.store import Store
 from core.worker import Worker
@@ -29,8 +29,8 @@ def utc_now() -> datetime:
 class Workspace:
     """Store, prices, settings, the gateway and the worker of one folder.
 
-    The gateway is the real API where `ANTHROPIC_API_KEY` is set, else the embedded local server, which starts on
-    first use. `start()` sets the worker going; without it the owner drives `worker.tick()` itself.
+    The gateway is the real API where `ANTHROPIC_API_KEY` is set, else the embedded local server (see
+    `core/account.py`). `start()` sets the worker going; without it the owner drives `worker.tick()` itself.
     """
 
     def __init__(self, folder: Path, store: Store, settings: Settings, gateway: Gateway | None) -> None:
@@ -38,9 +38,11 @@ class Workspace:
         self.store = store
         self.settings = settings
         self.book = PriceBook.load()
-        self._sandbox: LoopbackServer | None = None
         self._api: LoopbackServer | None = None
-        self.gateway = gateway or self._default_gateway()
+        self._sandbox: LoopbackServer | None = None
+        if gateway is None:
+            gateway, self._sandbox = open_gateway(store, folder, settings)
+        self.gateway = gateway
         self.worker = Worker(
             store=store,
             folder=folder,
@@ -84,18 +86,3 @@ class Workspace:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _default_gateway(self) -> Gateway:
-        key = os.environ.get("ANTHROPIC_API_KEY")
-        if key:
-            return AnthropicGateway(api_key=key, base_url=os.environ.get("ANTHROPIC_BASE_URL") or None)
-        options = SandboxOptions(
-            seed=self.settings.sandbox_seed,
-            time_scale=self.settings.sandbox_time_scale,
-            width=self.settings.sandbox_width,
-            error_rate=self.settings.sandbox_error_rate,
-            expiry_rate=self.settings.sandbox_expiry_rate,
-        )
-        self._sandbox = LoopbackServer(create_app(options, folder=self.folder / "sandbox"))
-        self._sandbox.start()
-        return AnthropicGateway(api_key="simulated", base_url=self._sandbox.url, simulated=True)

@@ -10,7 +10,7 @@ from core.store import Store
 def poll(store: Store, gateway: Gateway, job: dict[str, Any]) -> JobState:
     """Ask the API about a running job and store its counts; return the state it is in now."""
     batch = gateway.retrieve(job["batch_id"])
-    state = JobState.ENDED if batch.status == "ended" and batch.has_results else JobState.RUNNING
+    state = JobState.ENDED if batch.status == "ended" else JobState.RUNNING
     store.write(
         lambda tx: tx.run(
             "set_progress",

@@ -1,6 +1,6 @@
 """Priming: a body waits until its primer wrote the cache entry, and until its canary is well."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -12,6 +12,8 @@ from core.jobs.journal import JOB_SCHEMA
 from core.jobs.states import JobState
 from core.store import Store, Transaction
 
+# An entry lives an hour from its last read; what is left must cover the next job's own way to the model.
+SURELY_WARM = timedelta(minutes=50)
 _OVER = (JobState.DONE, JobState.FAILED, JobState.CANCELED)
 
 
@@ -20,7 +22,8 @@ def release(store: Store, job: dict[str, Any], *, now: datetime) -> None:
 
     Entry written or read: send it. Neither, though the item succeeded: the prefix lies under the model's floor
     after all, so send it without marks, which could only mislead. A passing failure: prime once more with another
-    item. Any other failure, or a second one: hold the body, because it would fail the same way.
+    item. Any other failure, or a second one: hold the body, because it would fail the same way. An entry that may
+    have gone cold meanwhile is written anew: every item of a cold body would pay for writing it.
     """
     primer = store.query("job", job_id=job["primer_job_id"]).row(0, named=True)
     if primer["state"] not in _OVER:
@@ -29,11 +32,18 @@ def release(store: Store, job: dict[str, Any], *, now: datetime) -> None:
     canary = next((row for row in verdicts if row["class_id"] == job["class_id"]), None)
 
     def decide(tx: Transaction) -> None:
+        if not tx.run("still_waits", job_id=job["job_id"], primer_job_id=primer["job_id"]):
+            return
+        spare = job["item_count"] > 1
         if canary is not None and canary["usable"]:
-            if not canary["cached_tokens"]:
+            cold = primer["ended_at"] is None or now - primer["ended_at"] > SURELY_WARM
+            if canary["cached_tokens"] and cold and spare:
+                _prime_again(tx, job, primer, now)
+                return
+            if cold or not canary["cached_tokens"]:
                 _unmark(tx, job["job_id"])
             tx.run("set_state", job_id=job["job_id"], state=JobState.PLANNED, reason=None)
-        elif canary is not None and canary["action"] == RESUBMIT and primer["parent_job_id"] is None:
+        elif spare and canary is not None and _passing(canary, primer):
             _prime_again(tx, job, primer, now)
         else:
             said = f"{canary['cause']}: {canary['message'] or 'not usable'}" if canary else "not sent"
@@ -43,10 +53,26 @@ def release(store: Store, job: dict[str, Any], *, now: datetime) -> None:
     store.write(decide)
 
 
-def send_unprimed(tx: Transaction, job_id: str) -> None:
-    """Let a held body go without marks: a cold body would pay for writing and read nothing."""
-    _unmark(tx, job_id)
-    tx.run("set_state", job_id=job_id, state=JobState.PLANNED, reason=None)
+def send_held(tx: Transaction, job_id: str) -> bool:
+    """Let a held job go; return False where it is not held (any more).
+
+    A body held by its primer goes without marks: a cold body would pay for writing and read nothing. One held by
+    the account after its primer looks at the cache entry once more. A primer stays what it is.
+    """
+    left = tx.run("leave_state", job_id=job_id, state=JobState.PLANNED, reason=None, leaving=[JobState.HELD])
+    if not left:
+        return False
+    if left[0]["primer_job_id"] is not None and left[0]["intent_at"] is not None:
+        tx.run("set_state", job_id=job_id, state=JobState.WAITING, reason=None)
+    elif left[0]["role"] != "primer":
+        _unmark(tx, job_id)
+    return True
+
+
+def _passing(canary: dict[str, Any], primer: dict[str, Any]) -> bool:
+    """Whether another item may well come through; a primer that was refused or called off is not tried again."""
+    first = primer["parent_job_id"] is None and primer["state"] == JobState.DONE
+    return first and canary["action"] == RESUBMIT
 
 
 def _unmark(tx: Transaction, job_id: str) -> None:

@@ -1,7 +1,7 @@
 """Repair: one job with just the items that did not complete and can be sent again as they are."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 import polars as pl
@@ -11,14 +11,12 @@ from core.jobs.causes import RESUBMIT, explain
 from core.jobs.envelope import body_bytes
 from core.jobs.identity import new_job_id
 from core.jobs.journal import add_jobs
+from core.jobs.priming import SURELY_WARM
 from core.jobs.states import JobState
 from core.plan import SEVERAL, item_price
 from core.prices import PriceBook
 from core.settings import Settings
 from core.store import Store, Transaction
-
-# An entry lives an hour from its last read; what is left must cover the repair's own way to the model.
-_SURELY_WARM = timedelta(minutes=50)
 
 
 class NoSuchJob(LotwiseError):
@@ -67,7 +65,7 @@ def failed_slice(store: Store, book: PriceBook, settings: Settings, job_id: str,
     if store.query("job", job_id=job_id).is_empty():
         raise NoSuchJob(job=job_id)
     counts = store.query("slice_causes", job_id=job_id)
-    items = store.query("slice_items", job_id=job_id, warm_since=now - _SURELY_WARM)
+    items = store.query("slice_items", job_id=job_id, warm_since=now - SURELY_WARM)
     repairs = store.query("repairs_of", job_id=job_id)
     return Slice(
         job_id=job_id,
@@ -97,7 +95,7 @@ def repair_slice(
 
     def repair(tx: Transaction) -> Repair:
         items = pl.DataFrame(
-            tx.run("slice_items", job_id=job_id, warm_since=now - _SURELY_WARM), infer_schema_length=None
+            tx.run("slice_items", job_id=job_id, warm_since=now - SURELY_WARM), infer_schema_length=None
         )
         if items.is_empty():
             existing = tx.run("repairs_of", job_id=job_id)

@@ -21,6 +21,14 @@ class ResultsBroken(LotwiseError):
     """A results file is not what the batch should have given, so nothing of it was stored. It is fetched again."""
 
 
+class NotOurs(LotwiseError):
+    """The batch that was taken for this job is somebody else's, so the job is looked for again."""
+
+
+class ResultsGone(LotwiseError):
+    """The batch has ended, but the API has no results of it (any more): it keeps them for 29 days from creation."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ingested:
     """What one results file brought."""
@@ -42,6 +50,8 @@ def fetch_results(
     A file from an earlier try is not trusted: it is fetched anew, and counted before a row of it is stored.
     """
     batch = gateway.retrieve(job["batch_id"])
+    if not batch.has_results:
+        raise ResultsGone(batch=batch.batch_id, created_at=batch.created_at.isoformat())
     path = results_path(folder, job["job_id"])
     gateway.download(batch.batch_id, path)
     return ingest(store, path, book, job["job_id"], batch, now=now)
@@ -51,7 +61,11 @@ def ingest(store: Store, path: Path, book: PriceBook, job_id: str, batch: Remote
     """Verify a raw results file against its batch and its job, then store it in one step; safe to repeat."""
     results = read_results(path)
     sent = store.query("job_attempts", job_id=job_id)
-    _verify(results, sent, batch)
+    try:
+        _verify(results, sent, batch)
+    except NotOurs:
+        store.write(lambda tx: tx.run("disown_batch", job_id=job_id))
+        raise
     priced = price_attempts(
         classify(results).join(sent, on="custom_id").with_columns(at=pl.lit(batch.created_at)), book
     ).rename({"at": "submitted_at"})
@@ -81,6 +95,8 @@ def _verify(results: pl.DataFrame, sent: pl.DataFrame, batch: RemoteBatch) -> No
     if results["custom_id"].n_unique() != results.height:
         raise ResultsBroken(batch=batch.batch_id, why="a custom_id comes twice")
     foreign = results.join(sent, on="custom_id", how="anti").height
+    if foreign == batch.total:
+        raise NotOurs(batch=batch.batch_id)
     missing = sent.join(results, on="custom_id", how="anti").height
     if foreign or missing:
         raise ResultsBroken(batch=batch.batch_id, foreign=foreign, missing=missing)

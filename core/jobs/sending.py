@@ -1,13 +1,17 @@
 """Sending: journal before the call, one call, and a lost reply is settled before anything is sent again."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from core.gateway import AccountHeld, Gateway, NotSent, Refused, RemoteBatch, ReplyLost
 from core.jobs.body import BodySizeWrong, write_body
+from core.jobs.causes import RESUBMIT
 from core.jobs.states import JobState
-from core.store import Store
+from core.store import Store, Transaction
 
 # Clocks of two machines may differ by this much before a batch counts as older than its intent.
 _CLOCK_SKEW = timedelta(minutes=5)
@@ -19,9 +23,10 @@ def send(store: Store, folder: Path, gateway: Gateway, job: dict[str, Any], *, n
     try:
         body = write_body(store, folder, job_id, planned_bytes=job["body_bytes"])
     except BodySizeWrong as wrong:
-        give_up(store, job_id, str(wrong), state=JobState.FAILED, now=now)
+        give_up(store, job_id, str(wrong), state=JobState.FAILED, leaving=[JobState.PLANNED], now=now)
         return
     if not store.write(lambda tx: tx.run("set_intent", job_id=job_id, now=now)):
+        body.unlink()
         return
     try:
         batch = gateway.create(body)
@@ -30,7 +35,7 @@ def send(store: Store, folder: Path, gateway: Gateway, job: dict[str, Any], *, n
     except AccountHeld as error:
         _move(store, job_id, JobState.HELD, str(error))
     except Refused as error:
-        give_up(store, job_id, str(error), state=JobState.FAILED, now=now)
+        give_up(store, job_id, str(error), state=JobState.FAILED, leaving=[JobState.SENDING], now=now)
     except ReplyLost as error:
         _move(store, job_id, JobState.UNKNOWN, str(error))
         return  # its body stays until the API is known not to have it
@@ -39,41 +44,61 @@ def send(store: Store, folder: Path, gateway: Gateway, job: dict[str, Any], *, n
     body.unlink()
 
 
-def settle(store: Store, gateway: Gateway, job: dict[str, Any], *, now: datetime, settle_seconds: float) -> None:
-    """Find out whether the API has a job whose reply was lost: adopt it, send it again, or ask a person.
+def settle(
+    store: Store, folder: Path, gateway: Gateway, job: dict[str, Any], *, now: datetime, settle_seconds: float
+) -> None:
+    """Find out whether the API has a job whose reply was lost: adopt it, send it again, or wait for proof.
 
-    Until its end a batch can be told only by time and count; the ids in its results prove it afterwards, because
-    results with foreign ids are never stored.
+    Until its end a batch can be told only by time and count, which is enough where one batch and one job fit; the
+    ids in its results prove it afterwards.
     """
     owned = set(store.query("owned_batches")["batch_id"])
-    candidates = [
+    fitting = [
         batch
         for batch in gateway.list_since(job["intent_at"] - _CLOCK_SKEW)
         if batch.total == job["item_count"] and batch.batch_id not in owned
     ]
-    if len(candidates) == 1:
+    proven = [batch for batch in fitting if batch.has_results and _sent_by(gateway, folder, batch, job["job_id"])]
+    candidates = proven or [batch for batch in fitting if not batch.has_results]
+    unsettled = store.query("jobs_in", states=[JobState.UNKNOWN])
+    rivals = int((unsettled["item_count"] == job["item_count"]).sum()) - 1
+    if proven or (len(candidates) == 1 and not rivals):
         _adopt(store, job["job_id"], candidates[0])
     elif candidates:
         names = ", ".join(batch.batch_id for batch in candidates)
-        _move(
-            store,
-            job["job_id"],
-            JobState.UNKNOWN,
-            f"Several batches could be this job: {names}. Cancel the others.",
-        )
+        few = "Several batches" if len(candidates) > 1 else "One batch"
+        jobs = "this job" if not rivals else "this job or another one of the same size"
+        reason = f"{few} could be {jobs}: {names}. Their results will tell; nothing is sent again until then."
+        _move(store, job["job_id"], JobState.UNKNOWN, reason)
     elif now - job["intent_at"] >= timedelta(seconds=settle_seconds):
         _move(store, job["job_id"], JobState.PLANNED, "The API does not have it; it is sent again.")
 
 
-def give_up(store: Store, job_id: str, reason: str, *, state: JobState, now: datetime) -> None:
-    """Close a job that was never created: its items become a slice that can be repaired."""
-    action = "edit" if state is JobState.FAILED else "resubmit"
-    store.write(
-        lambda tx: (
-            tx.run("set_state", job_id=job_id, state=state, reason=reason),
-            tx.run("free_items", job_id=job_id, action=action, message=reason, now=now),
-        )
-    )
+def _sent_by(gateway: Gateway, folder: Path, batch: RemoteBatch, job_id: str) -> bool:
+    """Whether the results of an ended batch bear the tag of the job."""
+    path = folder / "results" / f"{batch.batch_id}.jsonl"
+    gateway.download(batch.batch_id, path)
+    with path.open("rb") as file:
+        first = orjson.loads(file.readline())
+    path.unlink()
+    return str(first["custom_id"]).startswith(f"{job_id}-")
+
+
+def give_up(
+    store: Store, job_id: str, reason: str, *, state: JobState, leaving: Sequence[JobState], now: datetime
+) -> bool:
+    """Close a job that was never created: its items become a slice that can be repaired.
+
+    Returns False, and changes nothing, where the job is in none of the states `leaving`: the worker may have sent it.
+    """
+
+    def close(tx: Transaction) -> bool:
+        if not tx.run("leave_state", job_id=job_id, state=state, reason=reason, leaving=list(leaving)):
+            return False
+        tx.run("free_items", job_id=job_id, action=RESUBMIT, message=reason, now=now)
+        return True
+
+    return store.write(close)
 
 
 def _adopt(store: Store, job_id: str, batch: RemoteBatch) -> None:

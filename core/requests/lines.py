@@ -1,10 +1,9 @@
 """Lines of a request file: streamed, unpacked on the way, bounded in memory whatever the file holds."""
 
-import gzip
 import io
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,9 +17,13 @@ from core.errors import LotwiseError
 MAX_LINE_BYTES = 32_000_000
 # Large reads halve the cost of a line against the default buffer of 8 KB.
 _READ_BYTES = 1 << 18
-_PACKED_BYTES = 1 << 14
+# Packed bytes unpacked at once: zstd may turn four bytes into 128 KB, so this bounds a piece to 16 MB.
+_PACKED_BYTES = 1 << 9
+_GZIP_WBITS = 31
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+# Some editors put it at the start of a file; it is no part of the first line.
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class FileUnreadable(LotwiseError):
@@ -52,7 +55,7 @@ def read_lines(path: Path, *, max_line: int = MAX_LINE_BYTES) -> Iterator[bytes 
             # One call a line, and still as fast as iterating over the file.
             for line in iter(partial(stream.readline, max_line + 1), b""):
                 yield line if len(line) <= max_line else _spooled(line, stream)
-    except (EOFError, zlib.error, zstandard.ZstdError, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, zstandard.ZstdError) as error:
         raise FileTornApart(file=path, why=str(error)) from error
     except OSError as error:
         raise FileUnreadable(file=path, why=error.strerror or str(error)) from error
@@ -72,17 +75,20 @@ def _unpacked(file: IO[bytes]) -> IO[bytes]:
     magic = file.read(len(_ZSTD_MAGIC))
     file.seek(0)
     if magic == _ZSTD_MAGIC:
-        return io.BufferedReader(_ZstdFrames(file), _READ_BYTES)
+        context = zstandard.ZstdDecompressor()
+        return io.BufferedReader(_Unpacked(_pieces(file, context.decompressobj)), _READ_BYTES)
     if magic.startswith(_GZIP_MAGIC):
-        return io.BufferedReader(gzip.GzipFile(fileobj=file), _READ_BYTES)
+        return io.BufferedReader(_Unpacked(_pieces(file, partial(zlib.decompressobj, _GZIP_WBITS))), _READ_BYTES)
+    file.seek(len(_BYTE_ORDER_MARK) if magic.startswith(_BYTE_ORDER_MARK) else 0)
     return file
 
 
-class _ZstdFrames(io.RawIOBase):
-    """Unpacked bytes of consecutive frames; the library's own reader takes a cut frame for a finished one."""
+class _Unpacked(io.RawIOBase):
+    """Unpacked bytes of consecutive frames; the libraries' own readers take a cut frame for a finished one (zstd),
+    or lose what they had unpacked before the cut (gzip)."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._pieces = self._unpack(file)
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = _without_byte_order_mark(pieces)
         self._ready = memoryview(b"")
 
     def readable(self) -> bool:
@@ -96,13 +102,26 @@ class _ZstdFrames(io.RawIOBase):
         self._ready = self._ready[taken:]
         return taken
 
-    @staticmethod
-    def _unpack(file: IO[bytes]) -> Iterator[bytes]:
-        context, frame, pending = zstandard.ZstdDecompressor(), None, b""
-        while packed := pending or file.read(_PACKED_BYTES):
-            frame = frame or context.decompressobj()
-            if piece := frame.decompress(packed):
-                yield piece
-            pending, frame = (frame.unused_data, None) if frame.eof else (b"", frame)
-        if frame is not None:
-            raise EOFError("the last frame has no end")
+
+def _pieces(file: IO[bytes], new_frame: Callable[[], Any]) -> Iterator[bytes]:
+    """What the file unpacks to, piece by piece; none is empty. Zeros behind a frame are padding."""
+    frame, pending = None, b""
+    while packed := pending or file.read(_PACKED_BYTES):
+        frame, pending = frame or new_frame(), b""
+        if piece := frame.decompress(packed):
+            yield piece
+        if frame.eof:
+            pending, frame = frame.unused_data.lstrip(b"\0"), None
+            while not pending and (packed := file.read(_PACKED_BYTES)):
+                pending = packed.lstrip(b"\0")
+    if frame is not None:
+        raise EOFError("the last frame has no end")
+
+
+def _without_byte_order_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    head = b""
+    while len(head) < len(_BYTE_ORDER_MARK) and (piece := next(pieces, b"")):
+        head += piece
+    if head := head.removeprefix(_BYTE_ORDER_MARK):
+        yield head
+    yield from pieces

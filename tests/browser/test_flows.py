@@ -36,6 +36,7 @@ def requests(tmp_path: Path) -> Path:
 
 
 def test_from_a_file_to_a_repaired_job(
+    *,
     serve: Serve,
     workspace_dir: Path,
     requests: Path,

@@ -1,8 +1,8 @@
 """A bench for jobs: a workspace, the real SDK, and a local server on a clock that only the test moves."""
 
 import json
+import random
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -39,14 +39,14 @@ class Clock:
 class Recorder:
     """Keeps the body of every create call that reaches the server, whatever becomes of it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self) -> None:
         self.bodies: list[bytes] = []
-        self._app = app
+        self.app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, reading along."""
         if scope["type"] != "http" or (scope["method"], scope["path"]) != ("POST", "/v1/messages/batches"):
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         number = len(self.bodies)
         self.bodies.append(b"")
@@ -61,7 +61,7 @@ class Recorder:
                 self.bodies[number] += message.get("body", b"")
                 return message
 
-        await self._app(scope, Reading(), send)
+        await self.app(scope, Reading(), send)
 
     @property
     def requests(self) -> list[list[dict[str, Any]]]:
@@ -83,17 +83,18 @@ class Bench:
         self.faults = Faults()
         self.settings = Settings(**{"settle_seconds": 120.0, **settings})
         patch.setattr("core.workspace.utc_now", self.clock)
-        self._stack = ExitStack()
-        self._app = create_app(
-            SandboxOptions(**{"width": 10_000, **options}),
-            folder=folder / "sandbox",
-            clock=self.clock,
-            faults=self.faults,
+        patch.setattr("core.jobs.identity.secrets", random.Random(0))  # outcomes are drawn from the ids sent
+        self.server = Recorder()
+        self._serve(options)
+        self.workspace = self._open()
+
+    def _serve(self, options: dict[str, Any]) -> None:
+        options = {"width": 10_000, **options}
+        self.server.app = create_app(
+            SandboxOptions(**options), folder=self.folder / "sandbox", clock=self.clock, faults=self.faults
         )
-        self.server = Recorder(self._app)
         self._running = LoopbackServer(self.server).start()
         self.gateway = AnthropicGateway(api_key="any", base_url=self._running.url, simulated=True)
-        self.workspace = self._open()
 
     def _open(self) -> Workspace:
         return Workspace.open(self.folder, gateway=self.gateway, settings=self.settings)
@@ -112,11 +113,15 @@ class Bench:
         """Nothing listens any more."""
         self._running.stop()
 
-    def server_up(self) -> None:
-        """The server is back, on another port."""
-        self._running = LoopbackServer(self.server).start()
-        self.gateway = AnthropicGateway(api_key="any", base_url=self._running.url, simulated=True)
+    def server_up(self, **options: Any) -> None:
+        """The server is back with all its batches, on another port; what it makes of new items may have changed."""
+        self._serve(options)
         self.reopen()
+
+    def server_changes(self, **options: Any) -> None:
+        """From here on, other things become of items."""
+        self.server_down()
+        self.server_up(**options)
 
     def load(self, *requests: dict[str, Any]) -> None:
         """Import these requests."""

@@ -71,9 +71,7 @@ def test_a_plan_that_cannot_be_made_is_a_sentence(
     app = open_app(workspace_dir, "backlog.py")
 
     assert not app.exception
-    assert [error.value for error in app.error] == [
-        "The price book does not list this model. (model\\: claude-x)"
-    ]
+    assert [error.value for error in app.error] == ["The price book does not list this model. (model\\: claude-x)"]
     assert app.file_uploader
 
 
@@ -118,7 +116,5 @@ def press(app: AppTest, label: str) -> AppTest:
 
 def job_count() -> int:
     """Jobs in the open workspace."""
-    count: int = (
-        session.workspace().store.query("standing", running=[], stopped=[]).select(pl.col("jobs")).item()
-    )
+    count: int = session.workspace().store.query("standing", running=[], stopped=[]).select(pl.col("jobs")).item()
     return count

@@ -98,9 +98,7 @@ def test_pressing_repair_twice_creates_one_job(open_app: Open, demo: Path, faile
     assert jobs().height == before + 1
 
 
-def test_repair_that_cannot_help_is_disabled_with_its_reason(
-    open_app: Open, demo: Path, hopeless: str
-) -> None:
+def test_repair_that_cannot_help_is_disabled_with_its_reason(open_app: Open, demo: Path, hopeless: str) -> None:
     """Nobody pays for a failure twice."""
     app = open_app(demo, "jobs.py", job=hopeless)
 

@@ -18,9 +18,7 @@ def sound(app: AppTest) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_draws_the_demo_and_draws_it_again(
-    open_app: Open, demo_workspace: Path, name: str
-) -> None:
+def test_every_page_draws_the_demo_and_draws_it_again(open_app: Open, demo_workspace: Path, name: str) -> None:
     """A page is the same on a rerun, and says that its data is simulated."""
     app = open_app(demo_workspace, name)
     sound(app)
@@ -104,9 +102,7 @@ def test_a_link_carries_its_filters(open_app: Open, demo_workspace: Path) -> Non
     linked = open_app(demo_workspace, "trends.py", **{"class": name})
     assert set(linked.dataframe[0].value["class_name"]) == {name}
 
-    nonsense = open_app(
-        demo_workspace, "trends.py", **{"class": "no such class", "by": "moon", "days": "soon"}
-    )
+    nonsense = open_app(demo_workspace, "trends.py", **{"class": "no such class", "by": "moon", "days": "soon"})
     sound(nonsense)
     assert len(set(nonsense.dataframe[0].value["class_name"])) > 1
 

@@ -32,10 +32,7 @@ def known(checkout: Path) -> set[str]:
 @pytest.fixture(scope="module")
 def mentioned(checkout: Path) -> set[str]:
     """Give every string of the pages that may be a key, or the head of one."""
-    trees = [
-        ast.parse(file.read_text("utf-8"))
-        for file in (*(checkout / "pages").glob("*.py"), checkout / "app.py")
-    ]
+    trees = [ast.parse(file.read_text("utf-8")) for file in (*(checkout / "pages").glob("*.py"), checkout / "app.py")]
     return {
         node.value
         for tree in trees
@@ -50,15 +47,10 @@ def test_every_key_that_a_page_names_has_words(known: set[str], mentioned: set[s
     named = {
         text
         for text in mentioned
-        if text.split(".")[0] in groups
-        and "." in text
-        and " " not in text
-        and not text.endswith((".py", "."))
+        if text.split(".")[0] in groups and "." in text and " " not in text and not text.endswith((".py", "."))
     }
 
-    assert (
-        named - known - {text for text in named if any(key.startswith(f"{text}.") for key in known)} == set()
-    )
+    assert named - known - {text for text in named if any(key.startswith(f"{text}.") for key in known)} == set()
 
 
 def test_no_words_are_left_over(known: set[str], mentioned: set[str]) -> None:

@@ -20,6 +20,15 @@ ORDER BY i.import_id, i.payload_offset
 -- A job moves on, with the reason where a person should know it.
 UPDATE job SET state = $state, reason = $reason WHERE job_id = $job_id
 
+-- name: leave_state
+-- A job moves on from one of the states that it may leave; no row where somebody was faster.
+UPDATE job SET state = $state, reason = $reason WHERE job_id = $job_id AND list_contains($leaving, state)
+RETURNING job_id, role, primer_job_id, intent_at
+
+-- name: still_waits
+-- Whether a body still waits for this primer: it may have been called off, or wait for another one.
+SELECT job_id FROM job WHERE job_id = $job_id AND state = 'waiting' AND primer_job_id = $primer_job_id
+
 -- name: set_intent
 -- The create call comes next: from here on the API may hold this job.
 UPDATE job SET state = 'sending', reason = NULL, intent_at = $now WHERE job_id = $job_id AND state = 'planned'
@@ -31,9 +40,15 @@ UPDATE job SET state = 'running', reason = NULL, batch_id = $batch_id, submitted
                expires_at = $expires_at
 WHERE job_id = $job_id
 
+-- name: disown_batch
+-- The batch that was taken for this job turned out to be somebody else's.
+UPDATE job SET state = 'unknown', batch_id = NULL, submitted_at = NULL, expires_at = NULL, ended_at = NULL,
+               processing = item_count, succeeded = 0, errored = 0, canceled = 0, expired = 0
+WHERE job_id = $job_id
+
 -- name: set_progress
 -- What the API says of a batch.
-UPDATE job SET state = $state, processing = $processing, succeeded = $succeeded, errored = $errored,
+UPDATE job SET state = $state, reason = NULL, processing = $processing, succeeded = $succeeded, errored = $errored,
                canceled = $canceled, expired = $expired, ended_at = $ended_at
 WHERE job_id = $job_id
 
@@ -58,7 +73,7 @@ SELECT batch_id FROM job WHERE batch_id IS NOT NULL
 
 -- name: primer_verdicts
 -- How each class's primer item of a primer job came out: the canary of the bodies that wait for it.
-SELECT a.class_id, a.outcome, a.usable, a.cause, a.message,
+SELECT a.class_id, a.outcome, a.usable, a.cause, a.action, a.message,
        coalesce(a.cache_write_1h_tokens, 0) + coalesce(a.cache_read_tokens, 0) AS cached_tokens
 FROM attempt a WHERE a.job_id = $job_id
 
@@ -88,3 +103,7 @@ WHERE primer_job_id = $old_job_id AND class_id = $class_id AND state = 'waiting'
 -- name: set_reason
 -- Why a job does not move on just now.
 UPDATE job SET reason = $reason WHERE job_id = $job_id
+
+-- name: job_kinds
+-- Whether the workspace holds simulated jobs, and whether it holds real ones.
+SELECT coalesce(bool_or(simulated), false) AS simulated, coalesce(bool_or(NOT simulated), false) AS real FROM job

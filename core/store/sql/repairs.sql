@@ -26,3 +26,7 @@ ORDER BY f.item_id
 -- The repair jobs of a job, newest first.
 SELECT job_id, item_count, state FROM job WHERE parent_job_id = $job_id AND role = 'repair'
 ORDER BY created_at DESC, job_id
+
+-- name: repairable_jobs
+-- Jobs with failures that can be sent again as they are, oldest first.
+SELECT job_id FROM job_status WHERE repairable_items > 0 ORDER BY created_at, job_id

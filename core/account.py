@@ -1,0 +1,48 @@
+"""Which account a workspace works with: the real API, or the embedded server; never both in one workspace."""
+
+import os
+import tomllib
+from pathlib import Path
+
+from core.gateway import AnthropicGateway, ClosedGateway, Gateway
+from core.loopback import LoopbackServer
+from core.sandbox import SandboxOptions, create_app
+from core.settings import Settings
+from core.store import Store
+
+_KEY = "ANTHROPIC_API_KEY"
+_BASE_URL = "ANTHROPIC_BASE_URL"
+_SECRETS = Path(__file__).resolve().parent.parent / ".streamlit" / "secrets.toml"
+
+
+def api_key(secrets: Path = _SECRETS) -> str | None:
+    """The key of the environment, else of `.streamlit/secrets.toml`, else None."""
+    if key := os.environ.get(_KEY):
+        return key
+    if secrets.is_file():
+        return str(tomllib.loads(secrets.read_text()).get(_KEY) or "") or None
+    return None
+
+
+def open_gateway(store: Store, folder: Path, settings: Settings) -> tuple[Gateway, LoopbackServer | None]:
+    """The gateway of a workspace, and the embedded server behind it where there is one.
+
+    Jobs decide: a workspace with simulated jobs (a demo) stays with the embedded server even where a key is set, so
+    that play never spends money; one with real jobs waits for its key. An empty one takes the real API if it can.
+    """
+    kinds = store.query("job_kinds").row(0, named=True)
+    key = api_key()
+    if kinds["real"] and not kinds["simulated"] and not key:
+        return ClosedGateway(), None
+    if key and not kinds["simulated"]:
+        return AnthropicGateway(api_key=key, base_url=os.environ.get(_BASE_URL) or None), None
+    options = SandboxOptions(
+        seed=settings.sandbox_seed,
+        time_scale=settings.sandbox_time_scale,
+        width=settings.sandbox_width,
+        error_rate=settings.sandbox_error_rate,
+        expiry_rate=settings.sandbox_expiry_rate,
+    )
+    server = LoopbackServer(create_app(options, folder=folder / "sandbox"))
+    server.start()
+    return AnthropicGateway(api_key="simulated", base_url=server.url, simulated=True), server
