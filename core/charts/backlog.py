@@ -3,7 +3,7 @@
 import altair as alt
 import polars as pl
 
-from core.charts.figure import Figure, legend, nothing
+from core.charts.figure import FITTING_LABEL, Figure, legend, nothing
 from core.charts.wording import count, listing, percent
 
 KEEP = 8
@@ -46,7 +46,7 @@ def backlog_classes(frame: pl.DataFrame) -> Figure:
             y=alt.Y(
                 "class_name:N",
                 sort=classes["class_name"].to_list(),
-                axis=alt.Axis(title=None, labelLimit=220),
+                axis=alt.Axis(title=None, labelLimit=FITTING_LABEL),
             ),
             color=alt.Color("part:N", sort=[_READABLE, _FULL], legend=legend()),
             order=alt.Order("part:N", sort="descending"),

@@ -12,6 +12,9 @@ HEIGHT = 400
 """Pixels with axes and legend: Streamlit fits the whole chart into it."""
 MARKS = 2_000
 _NARROW = 1_000
+# Legends and labels must fit a phone as well as a desk; `width` is the chart's own, in pixels.
+_FITTING_COLUMNS = alt.ExprRef("width < 620 ? 2 : 3")
+FITTING_LABEL = alt.ExprRef("width < 420 ? 110 : 220")
 DIGITS = 6
 """Significant digits drawn: what nobody can see need not travel to the browser."""
 
@@ -46,7 +49,7 @@ def layers(*charts: alt.Chart) -> alt.LayerChart:
 def legend(title: str | None = None, *, only: list[str] | None = None) -> alt.Legend:
     """A legend that leaves the width to the chart; `only` names what it lists."""
     values = alt.Undefined if only is None else only
-    return alt.Legend(title=title, orient="bottom", columns=3, labelLimit=220, values=values)
+    return alt.Legend(title=title, orient="bottom", columns=_FITTING_COLUMNS, labelLimit=FITTING_LABEL, values=values)
 
 
 def log_ticks(low: float, high: float) -> list[float]:
