@@ -4,7 +4,7 @@ import os
 import tomllib
 from pathlib import Path
 
-from core.gateway import AnthropicGateway, ClosedGateway, Gateway
+from core.gateway import ONE_HOUR, AnthropicGateway, ClosedGateway, Gateway
 from core.loopback import LoopbackServer
 from core.sandbox import SandboxOptions, create_app
 from core.settings import Settings
@@ -45,4 +45,6 @@ def open_gateway(store: Store, folder: Path, settings: Settings) -> tuple[Gatewa
     )
     server = LoopbackServer(create_app(options, folder=folder / "sandbox"))
     server.start()
-    return AnthropicGateway(api_key="simulated", base_url=server.url, simulated=True), server
+    lifetime = ONE_HOUR / settings.sandbox_time_scale
+    gateway = AnthropicGateway(api_key="simulated", base_url=server.url, simulated=True, cache_lifetime=lifetime)
+    return gateway, server

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.demo import build_demo
 from core.errors import LotwiseError
-from core.export import TABLES
+from core.export import EXPORTS
 from core.group_files import Grouping, group_files
 from core.local_api import ask_owner, to_json
 from core.loopback import LoopbackServer
@@ -164,10 +164,10 @@ def _parser() -> argparse.ArgumentParser:
 
     export = verb(
         "export",
-        "write items, attempts or costs to a file",
+        "write items, attempts, costs or results to a file",
         lambda a: _on_workspace(a, "export", {"what": a.what, "to": str(a.to.resolve())}),
     )
-    export.add_argument("what", choices=sorted(TABLES))
+    export.add_argument("what", choices=EXPORTS)
     export.add_argument("--to", type=Path, required=True, metavar="FILE.csv|.parquet|.jsonl")
 
     sandbox = verb("sandbox", "run the local Message Batches server", _sandbox)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from anthropic.types.messages import MessageBatch
 
 _CHUNK_BYTES = 1 << 20
+ONE_HOUR = timedelta(hours=1)
 # Answers to a create call that mean: nothing was created (no statement by the API; see the errors page).
 _ACCOUNT = {401, 402, 403}
 _REQUEST = {400, 404, 413, 422}
@@ -84,6 +85,9 @@ class Gateway(Protocol):
     simulated: bool
     """Whether answers come from the local server: then every figure made of them says so."""
 
+    cache_lifetime: timedelta
+    """How long an entry written with a one-hour mark lives after its last read."""
+
     def create(self, body: Path) -> RemoteBatch:
         """Send a body. Raises `NotSent`, `Refused`, `AccountHeld`, or `ReplyLost` where it may have arrived."""
         ...
@@ -109,6 +113,7 @@ class ClosedGateway:
     """The gateway of a real account whose key is not there: everything can be read, nothing sent."""
 
     simulated = False
+    cache_lifetime = ONE_HOUR
 
     def create(self, body: Path) -> RemoteBatch:
         """Raises `KeyMissing`."""
@@ -134,8 +139,16 @@ class ClosedGateway:
 class AnthropicGateway:
     """The official SDK as a `Gateway`; imported on first use because that takes a second."""
 
-    def __init__(self, *, api_key: str, base_url: str | None = None, simulated: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        base_url: str | None = None,
+        simulated: bool = False,
+        cache_lifetime: timedelta = ONE_HOUR,
+    ) -> None:
         self.simulated = simulated
+        self.cache_lifetime = cache_lifetime
         self._key = api_key
         self._base_url = base_url
         self._client: Anthropic | None = None
@@ -214,16 +227,16 @@ def _reading(batch_id: str | None) -> Iterator[None]:
     except anthropic.NotFoundError as error:
         raise BatchMissing(batch=batch_id, request_id=error.request_id) from error
     except anthropic.APIStatusError as error:
-        raise GatewayDown(why=error.message, request_id=error.request_id) from error
+        raise GatewayDown(why=_said(error), request_id=error.request_id) from error
     except (anthropic.AnthropicError, httpx2.HTTPError, ValueError, TypeError, AttributeError) as error:
         raise GatewayDown(why=f"{type(error).__name__}: {error}") from error
 
 
 def _refusal(error: Any) -> LotwiseError:
     """What a status that the create call answered with means for the job."""
-    status, message = error.status_code, str(error.message)
+    status, message = error.status_code, _said(error)
     context = {"status": status, "why": message, "request_id": error.request_id}
-    if status in _ACCOUNT or (_error_code(error) or "").startswith(_ACCOUNT_CODES):
+    if status in _ACCOUNT or _error_code(error).startswith(_ACCOUNT_CODES):
         return AccountHeld(**context)
     if any(words in message.lower() for words in _ACCOUNT_WORDS):
         return AccountHeld(**context)
@@ -234,10 +247,19 @@ def _refusal(error: Any) -> LotwiseError:
     return ReplyLost(**context)
 
 
-def _error_code(error: Any) -> str | None:
-    body = error.body if isinstance(error.body, dict) else {}
-    details = (body.get("error") or {}).get("details") or {}
-    return details.get("error_code") if isinstance(details, dict) else None
+def _said(error: Any) -> str:
+    """The API's own words; what the SDK makes of them is the whole body as Python text."""
+    return str(_inner(error).get("message") or error.message)
+
+
+def _error_code(error: Any) -> str:
+    details = _inner(error).get("details")
+    return str(details.get("error_code") or "") if isinstance(details, dict) else ""
+
+
+def _inner(error: Any) -> dict[str, Any]:
+    inner = error.body.get("error") if isinstance(error.body, dict) else None
+    return inner if isinstance(inner, dict) else {}
 
 
 def _remote(batch: "MessageBatch") -> RemoteBatch:

@@ -33,3 +33,17 @@ FROM job_status ORDER BY created_at, role = 'body', job_id
 -- name: status_items
 -- How many items stand where.
 SELECT status, count(*)::BIGINT AS items FROM item_status GROUP BY status ORDER BY status
+
+-- name: complete_attempts
+-- The first usable attempt of every complete item.
+SELECT item_id, job_id, custom_id FROM attempt
+WHERE usable QUALIFY row_number() OVER (PARTITION BY item_id ORDER BY number) = 1
+ORDER BY submitted_at, job_id, item_id
+
+-- name: read_messages
+-- The messages of complete items out of raw results files; on a connection of its own that may read files.
+SELECT c.item_id, c.job_id, r.result.message::VARCHAR AS message
+FROM read_json($files, format = 'newline_delimited', maximum_object_size = 67108864,
+               columns = {custom_id: 'VARCHAR', result: 'STRUCT(message JSON)'}) r
+JOIN complete c USING (custom_id)
+ORDER BY c.job_id, c.item_id
