@@ -2,7 +2,6 @@
 
 import gc
 import logging
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,23 +10,14 @@ from typing import Any
 import streamlit as st
 
 LOG = logging.getLogger("lotwise")
-API_KEY = "ANTHROPIC_API_KEY"
-
-
-def pass_on_secrets() -> None:
-    """Hand the key of `.streamlit/secrets.toml` to the core, unless the environment names one already."""
-    given = os.environ.get(API_KEY)
-    if st.secrets.load_if_toml_exists() and API_KEY in st.secrets:
-        os.environ[API_KEY] = given or str(st.secrets[API_KEY])
 
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     """Open the workspace and start its worker before the first visitor; close it after the last."""
     from core.errors import LotwiseError  # noqa: PLC0415  # the runtime must stand before cached functions load
-    from pages import imports, job, next_steps, proposal, session  # noqa: F401, PLC0415
+    from pages import imports, job, next_steps, pictures, proposal, session  # noqa: F401, PLC0415
 
-    pass_on_secrets()
     try:
         session.workspace()
     except LotwiseError as error:
@@ -40,18 +30,15 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
         session.close()
 
 
-def on_script_error(error: Exception) -> bool:
-    """Log what no page foresaw, and show a sentence in place of the traceback."""
+def on_script_error(_: Exception) -> bool:
+    """Show a sentence in place of the traceback, which Streamlit has logged by now."""
     from pages.words import say  # noqa: PLC0415
 
-    LOG.error("a page failed", exc_info=error)
     st.error(say("app.broken"), icon=":material/error:")
     return True
 
 
-app = st.App(
-    Path(__file__).resolve().parent / "pages" / "main.py", lifespan=lifespan, on_script_error=on_script_error
-)
+app = st.App(Path(__file__).resolve().parent / "pages" / "main.py", lifespan=lifespan, on_script_error=on_script_error)
 
 if __name__ == "__main__":
     app.run()

@@ -24,6 +24,7 @@ from core.verbs import ALL, Document, run_verb
 from core.workspace import Workspace, default_folder
 
 _STEP_SECONDS = 0.5
+_SHOWN_REJECTS = 20
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,8 +84,10 @@ def _group(arguments: argparse.Namespace) -> Document:
     grouping: Grouping = group_files(request_files(arguments.files), PriceBook.load())
     if arguments.assignments:
         grouping.assignments.write_parquet(arguments.assignments)
-    for file, line, reason in grouping.reasons:
+    for file, line, reason in grouping.reasons[:_SHOWN_REJECTS]:
         _say(f"{file}:{line}: {reason}".encode(), sys.stderr)
+    if (more := len(grouping.reasons) - _SHOWN_REJECTS) > 0:
+        _say(f"and {more:,} more; `import` keeps every one with its reason".encode(), sys.stderr)
     return {
         "requests": grouping.requests,
         "rejected": grouping.rejected,

@@ -4,7 +4,9 @@ from decimal import Decimal
 from typing import Any
 
 Document = dict[str, Any]
+_ROWS = 40
 _COLUMNS = {
+    "classes": ("items", "class_name", "model", "prefix_tokens", "cacheable"),
     "groups": ("items", "model", "prefix_tokens", "cacheable", "id"),
     "imports": ("source", "lines", "added", "known", "rejected", "rejects_file"),
     "jobs": (
@@ -46,9 +48,10 @@ def _is_table(value: Any) -> bool:
 
 
 def _table(rows: list[Document], columns: tuple[str, ...]) -> list[str]:
-    shown = [columns, *(tuple(_cell(row.get(column)) for column in columns) for row in rows)]
+    shown = [columns, *(tuple(_cell(row.get(column)) for column in columns) for row in rows[:_ROWS])]
     widths = [max(len(row[index]) for row in shown) for index in range(len(columns))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]
+    return lines if len(rows) <= _ROWS else [*lines, f"… and {len(rows) - _ROWS:,} more; --json shows all"]
 
 
 def _cell(value: Any) -> str:

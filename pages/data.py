@@ -7,6 +7,7 @@ import polars as pl
 import streamlit as st
 
 from core import actions
+from core.jobs.repair import Slice
 from core.plan import NothingToPlan, Plan
 from core.store import Store
 from core.workspace import Workspace
@@ -43,6 +44,16 @@ def plan() -> Plan | None:
     return _plan(opened, str(opened.folder), opened.store.version, f"{formats.now():%Y-%m-%d %H}")
 
 
+def failed_slice(job_id: str) -> Slice:
+    """What is left to repair of a job: worked out again when the store moves on, and every minute.
+
+    The minute is for its price: a primed prefix stays warm for less than an hour.
+    """
+    opened = workspace()
+    minute = f"{formats.now():%Y-%m-%d %H:%M}"
+    return _failed_slice(opened, str(opened.folder), opened.store.version, job_id, minute)
+
+
 def class_names() -> list[str]:
     """Every class by name, for filters and links: a class that moved to another model keeps its name."""
     return read("class_names")["name"].to_list()
@@ -71,6 +82,11 @@ def models() -> list[str]:
 @st.cache_resource(show_spinner=False, max_entries=500)
 def _read(_store: Store, folder: str, version: int, name: str, params: tuple[tuple[str, Param], ...]) -> pl.DataFrame:
     return _store.query(name, **{key: list(p) if isinstance(p, tuple) else p for key, p in params})
+
+
+@st.cache_resource(show_spinner=False, max_entries=50)
+def _failed_slice(_workspace: Workspace, folder: str, version: int, job_id: str, minute: str) -> Slice:
+    return actions.repair_preview(_workspace, job_id, now=formats.now())
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

@@ -1,6 +1,6 @@
 """Pieces that every page is made of: refusals as sentences, figures, tables, and following the worker."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -52,7 +52,7 @@ def metric(
     delta: str | int | None = None,
     note: str | None = None,
     good: Literal["up", "down"] | None = None,
-    line: Sequence[float] | None = None,
+    line: pl.Series | None = None,
 ) -> None:
     """One figure on a card; `good` says which way is good news, `note` what the change is against."""
     st.metric(
@@ -65,7 +65,7 @@ def metric(
         help=say(f"{key}_help"),
         border=True,
         height="stretch",
-        chart_data=line,
+        chart_data=None if line is None else line.drop_nulls().to_list() or None,
         chart_type="line",
     )
 

@@ -46,7 +46,7 @@ def _expected(done: pl.DataFrame) -> bool:
     since: datetime | None = st.session_state.get(_EXPECTED)
     if since is None:
         return False
-    arrived = done.filter(pl.col("started_at") >= since).height
+    arrived = done.height > 0 and done["started_at"][0] >= since  # the newest comes first
     if arrived or formats.now() - since > _PATIENCE:
         del st.session_state[_EXPECTED]
         return False

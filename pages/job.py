@@ -1,23 +1,14 @@
-"""One job in full: how it stands, what became of its items, its chain of repairs, and the repair itself."""
+"""One job in full: how it stands, what became of its items, its chain of repairs."""
 
 from typing import Any
 
 import polars as pl
 import streamlit as st
 
-from core import actions
-from core.errors import LotwiseError
-from core.jobs.repair import Repair
-from core.jobs.states import JobState
-from pages import data, formats, frame, standing
-from pages.session import workspace
+from pages import data, formats, frame, repair, standing
 from pages.words import literal, plain, say, term
 
 ITEMS_A_PAGE = 50
-_CANCELABLE = (JobState.PLANNED, JobState.WAITING, JobState.RUNNING)
-_DONE = "repair-done"
-_REFUSED = "repair-refused"
-_CANCEL = "cancel-asked"
 
 
 def show(job_id: str) -> None:
@@ -33,12 +24,11 @@ def show(job_id: str) -> None:
         st.caption(f"{literal(job['class_name'] or plain('backlog.several_classes'))} · {literal(job['model'])}")
     if job["reason"]:
         st.warning(literal(job["reason"]), icon=":material/pause_circle:")
-    if job["state"] == JobState.HELD:
-        st.button(say("job.release"), icon=":material/play_arrow:", key="release", on_click=_release, args=(job_id,))
+    repair.release_button(job)
     _figures(job)
     if job["state"] in standing.RUNNING:
         _progress(job)
-    _repair(job)
+    repair.show(job)
     _slices(job_id)
     _chain(job_id)
     _items(job)
@@ -56,7 +46,9 @@ def _figures(job: dict[str, Any]) -> None:
         frame.metric(
             "job.open",
             formats.count(job["open_failures"]),
-            note=say("job.open_repairable", items=formats.count(job["repairable_items"])),
+            note=say("job.open_repairable", items=formats.count(job["repairable_items"]))
+            if job["open_failures"]
+            else say("job.open_none"),
         )
         frame.metric(
             "job.cost",
@@ -75,62 +67,7 @@ def _progress(job: dict[str, Any]) -> None:
     done = job["succeeded"] + job["errored"] + job["canceled"] + job["expired"]
     words = say("job.progress", done=formats.count(done), items=formats.count(job["item_count"]))
     st.progress(min(1.0, done / max(1, job["item_count"])), text=f"{words} {say('job.progress_hint')}")
-    if job["state"] in _CANCELABLE:
-        st.button(say("job.cancel"), icon=":material/cancel:", key="cancel-job", on_click=_ask_cancel)
-    if st.session_state.get(_CANCEL):
-        _confirm_cancel(job["job_id"])
-
-
-def _repair(job: dict[str, Any]) -> None:
-    job_id = job["job_id"]
-    done: tuple[str, Repair] | None = st.session_state.get(_DONE)
-    refused: tuple[str, str] | None = st.session_state.pop(_REFUSED, None)
-    if refused and refused[0] == job_id:
-        st.error(literal(refused[1]), icon=":material/error:")
-    if done and done[0] == job_id:
-        made = done[1]
-        said = "job.repaired" if made.created else "job.already"
-        st.success(say(said, items=formats.count(made.items), job=made.job_id), icon=":material/healing:")
-        link(made.job_id, say("job.repair_link", job=made.job_id))
-    if not job["open_failures"]:
-        return
-    with st.container(border=True, key="repair-box"), frame.refusals():
-        st.markdown(f"**{say('job.repair')}**")
-        preview = actions.repair_preview(workspace(), job_id, now=formats.now())
-        for cause in preview.causes:
-            items, name = formats.count(cause.items), term("cause", cause.cause)
-            st.markdown(f"- {say('job.repair_cause', items=items, cause=name, says=cause.says)}")
-        if preview.repaired_by:
-            link(preview.repaired_by, say("job.repaired_by", job=preview.repaired_by))
-        if not preview.repairable:
-            st.button(say("job.repair_button_off"), disabled=True, key="repair", icon=":material/healing:")
-            st.caption(literal(preview.blocked_reason or plain("job.repair_off")))
-            return
-        price, items = formats.money(preview.predicted_usd), formats.count(preview.repairable)
-        done_items = formats.count(job["usable_items"])
-        st.markdown(say("job.repair_body", items=items, dollars=price, done=done_items))
-        st.button(
-            say("job.repair_button", items=items, dollars=price),
-            type="primary",
-            icon=":material/healing:",
-            key="repair",
-            on_click=_send_repair,
-            args=(job_id,),
-        )
-
-
-def _send_repair(job_id: str) -> None:
-    try:
-        st.session_state[_DONE] = (job_id, actions.repair(workspace(), job_id, now=formats.now()))
-    except LotwiseError as error:
-        st.session_state[_REFUSED] = (job_id, str(error))
-
-
-def _release(job_id: str) -> None:
-    try:
-        actions.release(workspace(), job_id)
-    except LotwiseError as error:
-        st.session_state[_REFUSED] = (job_id, str(error))
+    repair.cancel_button(job)
 
 
 def _slices(job_id: str) -> None:
@@ -179,7 +116,7 @@ def _chain(job_id: str) -> None:
             if row["job_id"] == job_id:
                 st.markdown(f"{words} ({say('job.chain_here')})")
             else:
-                link(row["job_id"], words)
+                repair.link(row["job_id"], words)
 
 
 def _items(job: dict[str, Any]) -> None:
@@ -254,30 +191,3 @@ def _facts(job: dict[str, Any]) -> None:
         width="content",
         alt=plain("job.facts"),
     )
-
-
-def link(job_id: str, label: str) -> None:
-    """A link to another job."""
-    st.page_link("jobs.py", label=label, icon=":material/arrow_forward:", query_params={"job": job_id})
-
-
-def _ask_cancel() -> None:
-    st.session_state[_CANCEL] = True
-
-
-def _keep() -> None:
-    st.session_state.pop(_CANCEL, None)
-
-
-@st.dialog(say("job.cancel_title"), on_dismiss=_keep)
-def _confirm_cancel(job_id: str) -> None:
-    st.markdown(say("job.cancel_body"))
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button(say("job.cancel_keep"), key="cancel-keep"):
-            _keep()
-            st.rerun()
-        if st.button(say("job.cancel_confirm"), type="primary", key="cancel-confirm"):
-            with frame.refusals():
-                actions.cancel(workspace(), job_id, now=formats.now())
-                _keep()
-                st.rerun()

@@ -116,7 +116,7 @@ frame.table(
     },
     alt=plain("jobs.alt"),
     key="jobs-table",
-    height=560,
+    height=560 if listed.height > 15 else "content",
     on_select=open_job,
     selection_mode="single-row",
 )

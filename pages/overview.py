@@ -29,7 +29,7 @@ with st.grid(5, min_column_width=180, gap="small"):
         formats.money(head["cost_usd"]),
         delta=formats.moved(head["cost_usd"], head["cost_before_usd"]),
         note=versus,
-        line=recent["cost_usd"].to_list(),
+        line=recent["cost_usd"],
     )
     frame.metric(
         "overview.unit_cost",
@@ -37,7 +37,7 @@ with st.grid(5, min_column_width=180, gap="small"):
         delta=formats.moved(head["unit_cost_usd"], head["unit_cost_before_usd"]),
         note=versus,
         good="down",
-        line=recent["unit_cost_usd"].to_list(),
+        line=recent["unit_cost_usd"],
     )
     frame.metric(
         "overview.hit_rate",
@@ -45,7 +45,7 @@ with st.grid(5, min_column_width=180, gap="small"):
         delta=formats.points(head["hit_rate"], head["hit_rate_before"]),
         note=versus,
         good="up",
-        line=recent["hit_rate"].to_list(),
+        line=recent["hit_rate"],
     )
     frame.metric(
         "overview.open_failures",

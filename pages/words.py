@@ -9,14 +9,24 @@ from typing import Any
 _MARKDOWN = re.compile(r"([\\`*_\[\]$~:])")
 
 
+class _Value(str):
+    """A value in its sentence; `{items:item|items}` adds the noun, in the singular for one."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        one, bar, many = spec.partition("|")
+        return f"{self} {one if self == '1' else many}" if bar else super().__format__(spec)
+
+
 def say(key: str, /, **values: object) -> str:
     """The words under `key` ("overview.title") as Markdown, with `values` filled in as literal text."""
-    return _text(key).format(**{name: literal(str(value)) for name, value in values.items()})
+    return _text(key).format(**{name: _Value(literal(str(value))) for name, value in values.items()})
 
 
 def plain(key: str, /, **values: object) -> str:
     """The same words where no Markdown is read: table cells, file names, alternative text."""
-    return _text(key).format(**values)
+    return _text(key).format(**{name: _Value(value) for name, value in values.items()})
 
 
 def term(group: str, value: str | None) -> str:

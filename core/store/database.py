@@ -85,7 +85,8 @@ class Store:
         """Run the named read on a cursor of its own (a snapshot) and return a frame."""
         with self._cursor() as cursor:
             frame: pl.DataFrame = cursor.sql(statements()[name], params=params or None).pl()
-            return frame
+            # DuckDB calls its zone Etc/UTC, which Polars refuses to compare with UTC.
+            return frame.with_columns(pl.selectors.datetime(time_zone="Etc/UTC").dt.convert_time_zone("UTC"))
 
     def write(self, task: Callable[[Transaction], T]) -> T:
         """Run `task` on the writer thread in one transaction and return its result after the commit.

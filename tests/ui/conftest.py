@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.demo import build_demo
 from core.workspace import Workspace
 from pages import session
 
@@ -37,6 +38,14 @@ def open_app(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
         yield opened
     finally:
         session.close()
+
+
+@pytest.fixture(scope="session")
+def demo_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a demo workspace of these tests' own: the app of the browser tests owns the shared one."""
+    folder = tmp_path_factory.mktemp("pages") / "workspace"
+    build_demo(folder)
+    return folder
 
 
 @pytest.fixture

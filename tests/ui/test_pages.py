@@ -1,12 +1,17 @@
 """Every page stands on its own: with a history, with nothing at all, and whatever the filters say."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages import session
 from tests.ui.conftest import Open
 
+NOW = datetime.now(UTC)
 PAGES = ("overview.py", "backlog.py", "jobs.py", "trends.py")
 
 
@@ -113,3 +118,33 @@ def test_lines_by_model(open_app: Open, demo_workspace: Path) -> None:
 
     sound(app)
     assert app.get("vega_lite_chart")
+
+
+def test_a_history_without_a_single_result_is_drawn(open_app: Open, workspace_dir: Path) -> None:
+    """The first job failed as a whole: there is spend of nothing and no cost per item, and no page breaks."""
+    open_app(workspace_dir)
+    session.workspace().store.write(
+        lambda tx: (tx.merge("demo_add_jobs", one_job()), tx.merge("demo_add_attempts", one_failure()))
+    )
+
+    for name in PAGES:
+        app = open_app(workspace_dir, name)
+        assert [error.value for error in app.exception] == []
+    overview = open_app(workspace_dir)
+    values = {metric.label: metric.value for metric in overview.metric}
+    assert values["Cost per 1,000 usable"] == "–"
+    assert values["Open failures"] == "1"
+
+
+def one_job() -> pl.DataFrame:
+    """A job of one item that has ended."""
+    times = dict.fromkeys(("created_at", "submitted_at", "ended_at"), NOW)
+    words = {"job_id": "only", "role": "body", "model": "claude-haiku-5-5", "state": "done", "simulated": True}
+    return pl.DataFrame([words | times | {"item_count": 1, "body_bytes": 900, "errored": 1}])
+
+
+def one_failure() -> pl.DataFrame:
+    """The one attempt of that job: it failed, and was not billed."""
+    names = {"job_id": "only", "item_id": "a", "custom_id": "only-a", "class_id": "c", "model": "claude-haiku-5-5"}
+    ending = {"outcome": "errored", "usable": False, "cause": "api_error", "action": "resubmit"}
+    return pl.DataFrame([names | ending | {"number": 1, "marked": False, "cost_usd": Decimal(0), "submitted_at": NOW}])

@@ -66,11 +66,18 @@ def test_no_words_are_left_over(known: set[str], mentioned: set[str]) -> None:
 
 def test_words_show_foreign_text_as_it_is() -> None:
     """A class named like a link, a formula or an icon is shown, not rendered."""
-    assert words.say("next.repair", items="3", name="[a](b) $x$ :red[y]") == (
+    assert words.say("next.repair", items=3, name="[a](b) $x$ :red[y]") == (
         "**Repair 3 items** of \\[a\\](b) \\$x\\$ \\:red\\[y\\]"
     )
+    assert words.say("jobs.unknown", job="a") == "There is no job a. It may belong to another workspace."
     assert words.term("cause", "some_new_error") == "Some new error"
     assert words.term("cause", None) == "–"
+
+
+def test_one_is_singular() -> None:
+    """Counts carry their noun."""
+    assert words.plain("backlog.imports_count", imports="1") == "1 import"
+    assert words.plain("backlog.imports_count", imports="1,204") == "1,204 imports"
 
 
 @pytest.mark.parametrize(

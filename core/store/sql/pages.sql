@@ -180,7 +180,9 @@ ORDER BY a.usable NULLS LAST, items DESC, a.cause
 -- name: job_items
 -- One page of the job's items, unusable ones first; $slice is a cause, 'usable', 'waiting' or null for all.
 SELECT item_id, custom_id, number, outcome, usable, cause, message, stop_reason,
-       input_tokens, coalesce(cache_write_5m_tokens, 0) + coalesce(cache_write_1h_tokens, 0) AS cache_write_tokens,
+       input_tokens,
+       CASE WHEN coalesce(cache_write_5m_tokens, cache_write_1h_tokens) IS NOT NULL
+            THEN coalesce(cache_write_5m_tokens, 0) + coalesce(cache_write_1h_tokens, 0) END AS cache_write_tokens,
        cache_read_tokens, output_tokens, cost_usd
 FROM attempt
 WHERE job_id = $job_id
