@@ -129,8 +129,8 @@ def rejects_file(workspace: Workspace, import_id: str) -> Path:
 
 
 def export(workspace: Workspace, what: str, to: Path) -> int:
-    """Write items, attempts or costs to a .csv, .parquet or .jsonl file; return the number of rows."""
-    return export_rows(workspace.store, what, to)
+    """Write items, attempts, costs or results to a .csv, .parquet or .jsonl file; return the number of rows."""
+    return export_rows(workspace.store, workspace.folder, what, to)
 
 
 def _state(workspace: Workspace, job_id: str) -> str:

@@ -1,6 +1,7 @@
 """Exports: items, attempts, costs or the results themselves as a CSV, Parquet or JSON Lines file."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -31,10 +32,12 @@ class NotWritable(LotwiseError):
 
 
 def _write_json_lines(frame: pl.DataFrame, path: Path) -> None:
-    """Money as text with every digit, which JSON numbers would round; a message as the object that it is."""
-    if _MESSAGE not in frame.columns:
-        frame.with_columns(pl.selectors.decimal().cast(pl.String)).write_ndjson(path)
-        return
+    """Money as text with every digit: JSON numbers would round it."""
+    frame.with_columns(pl.selectors.decimal().cast(pl.String)).write_ndjson(path)
+
+
+def _write_messages(frame: pl.DataFrame, path: Path) -> None:
+    """A message as the object that it is."""
     with path.open("wb") as file:
         for row in frame.iter_rows(named=True):
             row[_MESSAGE] = orjson.Fragment(row[_MESSAGE])
@@ -60,13 +63,19 @@ def export(store: Store, folder: Path, what: str, to: Path) -> int:
     write = _WRITERS.get(to.suffix.lower())
     if write is None:
         raise UnknownFormat(file=to.name)
-    frame = _messages(store, folder) if what == "results" else store.query(_TABLES[what])
+    if what == "results":
+        frame = _messages(store, folder)
+        write = _write_messages if write is _write_json_lines else write
+    else:
+        frame = store.query(_TABLES[what])
     part = to.with_name(f".{to.name}.part")
     try:
         write(frame, part)
         part.replace(to)
     except OSError as error:
-        raise NotWritable(file=to, why=error.strerror) from error
+        with suppress(OSError):
+            part.unlink()
+        raise NotWritable(file=to, why=error.strerror or str(error)) from error
     return frame.height
 
 

@@ -108,6 +108,10 @@ class Gateway(Protocol):
         """Write the raw results to `to`. Raises `BatchMissing` or `GatewayDown`."""
         ...
 
+    def close(self) -> None:
+        """Give connections back; the next call opens them anew."""
+        ...
+
 
 class ClosedGateway:
     """The gateway of a real account whose key is not there: everything can be read, nothing sent."""
@@ -134,6 +138,9 @@ class ClosedGateway:
     def download(self, batch_id: str, to: Path) -> None:
         """Raises `KeyMissing`."""
         raise KeyMissing
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class AnthropicGateway:
@@ -207,6 +214,12 @@ class AnthropicGateway:
             for chunk in response.iter_bytes(_CHUNK_BYTES):
                 file.write(chunk)
         part.replace(to)
+
+    def close(self) -> None:
+        """Close the connections; the next call opens them anew."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     def _sdk(self) -> "Anthropic":
         if self._client is None:

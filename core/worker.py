@@ -13,7 +13,7 @@ from core.classes import regroup
 from core.errors import LotwiseError
 from core.gateway import Gateway, GatewayDown
 from core.imports import ImportReport, import_file
-from core.inbox import put_away, waiting_files
+from core.inbox import inbox_folder, put_away, waiting_files
 from core.jobs.polling import poll
 from core.jobs.priming import release
 from core.jobs.results import ResultsBroken, fetch_results
@@ -44,6 +44,8 @@ class Worker:
         clock: Callable[[], datetime],
     ) -> None:
         self.trouble: str | None = None
+        # Stays until an import succeeds: the next step over the jobs must not wipe it away unseen.
+        self._import_trouble: str | None = None
         self._store, self._folder, self._gateway = store, folder, gateway
         self._book, self._settings, self._clock = book, settings, clock
         self._imports: queue.SimpleQueue[Path] = queue.SimpleQueue()
@@ -87,7 +89,7 @@ class Worker:
         """Move everything one step; return how many jobs are still under way."""
         with self._turn:
             jobs = self._store.query("jobs_in", states=_ACTIVE)
-            self.trouble = None
+            self.trouble = self._import_trouble
             for job in jobs.iter_rows(named=True):
                 if self._stopping.is_set():
                     break
@@ -106,8 +108,8 @@ class Worker:
             return self.active()
 
     def active(self) -> int:
-        """How many jobs are under way: sent, waiting or in doubt."""
-        return self._store.query("jobs_in", states=_ACTIVE).height
+        """How many jobs are under way: sent, being sent, waiting or in doubt."""
+        return self._store.query("jobs_in", states=[*_ACTIVE, JobState.SENDING]).height
 
     def _step(self, job: dict[str, Any]) -> None:
         now = self._clock()
@@ -153,14 +155,15 @@ class Worker:
             while True:
                 self._try_import(self._imports.get_nowait())
         for path in waiting_files(self._folder):
-            if self._try_import(path):
-                put_away(path)
+            self._try_import(path)
 
-    def _try_import(self, path: Path) -> bool:
+    def _try_import(self, path: Path) -> None:
         try:
             self.import_now(path)
         except LotwiseError as error:
             _log.warning("%s: %s", path.name, error)
-            self.trouble = str(error)
-            return False
-        return True
+            self._import_trouble = str(error)
+            return
+        self._import_trouble = None
+        if path.parent == inbox_folder(self._folder):
+            put_away(path)

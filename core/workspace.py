@@ -75,6 +75,7 @@ class Workspace:
     def close(self) -> None:
         """Stop the worker and the local servers, then close the store; safe to call twice."""
         self.worker.stop()
+        self.gateway.close()
         for server in (self._api, self._sandbox):
             if server is not None:
                 server.stop()

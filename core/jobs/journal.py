@@ -43,12 +43,14 @@ def record_plan(store: Store, plan: Plan, *, now: datetime, simulated: bool) -> 
     """
     plan_id = new_job_id()
     ids = [new_job_id() for _ in plan.jobs]
-    primer = next((job_id for job_id, job in zip(ids, plan.jobs, strict=True) if job.role == "primer"), None)
+    primers = [job.number for job in plan.jobs if job.role == "primer"]
+    primed = plan.assignments.filter(pl.col("job").is_in(primers))
+    primer_of = {class_id: ids[number] for class_id, number in primed.select("class_id", "job").iter_rows()}
     rows = [
         {
             "job_id": job_id,
             "plan_id": plan_id,
-            "primer_job_id": primer if job.marked and job.role == "body" else None,
+            "primer_job_id": primer_of[job.class_id] if job.marked and job.role == "body" else None,
             "role": job.role,
             "class_id": job.class_id,
             "model": job.model,

@@ -62,7 +62,7 @@ def send_held(tx: Transaction, job_id: str) -> bool:
     left = tx.run("leave_state", job_id=job_id, state=JobState.PLANNED, reason=None, leaving=[JobState.HELD])
     if not left:
         return False
-    if left[0]["primer_job_id"] is not None and left[0]["intent_at"] is not None:
+    if left[0]["primed"] and left[0]["tried"]:
         tx.run("set_state", job_id=job_id, state=JobState.WAITING, reason=None)
     elif left[0]["role"] != "primer":
         _unmark(tx, job_id)

@@ -36,6 +36,19 @@ class Clock:
         self.now += timedelta(**by)
 
 
+class _Reading:
+    """A receive that reads along; its owner is still the connection, because injected faults close that."""
+
+    def __init__(self, receive: Receive, bodies: list[bytes], number: int) -> None:
+        self.__self__ = getattr(receive, "__self__", None)
+        self._receive, self._bodies, self._number = receive, bodies, number
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._bodies[self._number] += message.get("body", b"")
+        return message
+
+
 class Recorder:
     """Keeps the body of every create call that reaches the server, whatever becomes of it."""
 
@@ -48,20 +61,8 @@ class Recorder:
         if scope["type"] != "http" or (scope["method"], scope["path"]) != ("POST", "/v1/messages/batches"):
             await self.app(scope, receive, send)
             return
-        number = len(self.bodies)
         self.bodies.append(b"")
-
-        class Reading:
-            """A receive whose owner is still the connection: injected faults close it."""
-
-            __self__ = getattr(receive, "__self__", None)
-
-            async def __call__(_) -> Message:
-                message = await receive()
-                self.bodies[number] += message.get("body", b"")
-                return message
-
-        await self.app(scope, Reading(), send)
+        await self.app(scope, _Reading(receive, self.bodies, len(self.bodies) - 1), send)
 
     @property
     def requests(self) -> list[list[dict[str, Any]]]:
@@ -102,6 +103,7 @@ class Bench:
     def close(self) -> None:
         """End both."""
         self.workspace.close()
+        self.gateway.close()
         self._running.stop()
 
     def reopen(self) -> None:
@@ -111,6 +113,7 @@ class Bench:
 
     def server_down(self) -> None:
         """Nothing listens any more."""
+        self.gateway.close()
         self._running.stop()
 
     def server_up(self, **options: Any) -> None:
@@ -147,6 +150,21 @@ class Bench:
                 return self
         raise AssertionError(f"still under way: {self.jobs().to_dicts()}")
 
+    def run_until(self, job: str, state: str, most: int = 20) -> None:
+        """Go on until a job is in a state."""
+        for _ in range(most):
+            if self.state(job)[0] == state:
+                return
+            self.tick(minutes=5)
+        raise AssertionError(f"not {state}: {self.job(job)}")
+
+    def foreign_batch(self, items: int) -> str:
+        """Somebody else sends a batch on the same account; return its id."""
+        body = self.folder.parent / "foreign.json"
+        requests = [request(f"foreign-{number}") for number in range(items)]
+        body.write_text(json.dumps({"requests": requests}))
+        return self.gateway.create(body).batch_id
+
     def repair(self, job: str) -> Any:
         """Click the button."""
         return actions.repair(self.workspace, job, now=self.clock.now)
@@ -171,6 +189,10 @@ class Bench:
         """State and reason of a job."""
         row = self.job(job_id)
         return row["state"], row["reason"]
+
+    def trouble(self) -> str | None:
+        """What the worker says is wrong."""
+        return self.workspace.worker.trouble
 
     def attempts(self, job_id: str | None = None) -> pl.DataFrame:
         """All attempts, or those of one job."""

@@ -4,8 +4,11 @@ from collections import Counter
 
 import polars as pl
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from core import actions
+from core.jobs.identity import short_item
 from core.jobs.journal import PlanOutdated, record_plan
 from core.plan import NothingToPlan
 from tests.jobs.driving import Bench, MakeBench, lone, marks, shared
@@ -98,6 +101,16 @@ def test_names_on_the_wire_tell_job_and_item(bench: Bench) -> None:
     assert bench.statuses() == {"complete": 2}
 
 
+@given(st.text("abc_-19XYZ", min_size=1, max_size=64), st.text("abc_-19XYZ", min_size=1, max_size=64))
+@example("x" * 60, "x" * 61)
+def test_short_names_of_items_fit_and_stay_apart(one: str, other: str) -> None:
+    """Two items never share a name on the wire, and a name is as long as was planned for it."""
+    names = [short_item(one), short_item(other)]
+
+    assert (names[0] == names[1]) is (one == other)
+    assert all(len(name) == min(len(item), 55) for name, item in zip(names, (one, other), strict=True))
+
+
 def test_submitting_twice_submits_once(bench: Bench) -> None:
     """A second tab with the same plan is told that it is outdated; nothing is claimed twice."""
     bench.load(*shared("alpha", 6))
@@ -140,9 +153,10 @@ def test_the_prediction_is_of_the_size_of_what_happens(bench: Bench) -> None:
 def test_a_class_with_results_is_predicted_from_them(make_bench: MakeBench) -> None:
     """Measured output replaces the assumed share of max_tokens: the second prediction is the better one."""
     bench = make_bench(output_share=0.02, output_spread=0.0)
-    _, first = bench.submit(*shared("alpha", 30, max_tokens=4_000))
+    requests = shared("alpha", 30, max_tokens=4_000)
+    _, first = bench.submit(*requests)
     bench.run()
-    second = bench.submit(*(r | {"custom_id": f"again-{r['custom_id']}"} for r in shared("alpha", 30, max_tokens=4_000)))
+    second = bench.submit(*(line | {"custom_id": f"again-{line['custom_id']}"} for line in requests))
     bench.run()
 
     def off(job_id: str) -> float:

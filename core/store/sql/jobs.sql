@@ -23,7 +23,7 @@ UPDATE job SET state = $state, reason = $reason WHERE job_id = $job_id
 -- name: leave_state
 -- A job moves on from one of the states that it may leave; no row where somebody was faster.
 UPDATE job SET state = $state, reason = $reason WHERE job_id = $job_id AND list_contains($leaving, state)
-RETURNING job_id, role, primer_job_id, intent_at
+RETURNING role, primer_job_id IS NOT NULL AS primed, intent_at IS NOT NULL AS tried
 
 -- name: still_waits
 -- Whether a body still waits for this primer: it may have been called off, or wait for another one.

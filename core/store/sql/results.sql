@@ -5,7 +5,8 @@ SELECT custom_id,
        result.message.stop_reason AS stop_reason,
        result.message.stop_details.category AS refusal_category,
        result.error.error.type AS error_type,
-       result.error.error.details.error_code AS error_code,
+       -- No part of the documented form: read as JSON, so that whatever else it may be breaks nothing.
+       result.error.error.details ->> '$.error_code' AS error_code,
        result.error.error.message AS message,
        result.error.request_id AS request_id,
        u.input_tokens,
@@ -25,7 +26,7 @@ FROM (
         result: 'STRUCT(
             "type" VARCHAR,
             error STRUCT(
-                error STRUCT("type" VARCHAR, message VARCHAR, details STRUCT(error_code VARCHAR)),
+                error STRUCT("type" VARCHAR, message VARCHAR, details JSON),
                 request_id VARCHAR),
             message STRUCT(
                 stop_reason VARCHAR,

@@ -1,0 +1,196 @@
+"""The primer as canary: what it meets decides whether and how the bodies behind it go."""
+
+from datetime import timedelta
+
+import polars as pl
+import pytest
+
+from core import actions
+from core.jobs.priming import release
+from core.sandbox import CreateFault
+from tests.jobs.driving import Bench, MakeBench, lone, marks, prefix, request, shared
+
+TOO_MANY = 200_000
+
+
+def test_a_passing_failure_primes_once_more_with_another_item(make_bench: MakeBench) -> None:
+    """An overloaded moment must not cost the cache: the next item of the body primes, and the body then reads."""
+    bench = make_bench(error_rate=1.0)
+    primer, body = bench.submit(*shared("alpha", 10))
+    bench.tick()
+    bench.tick(minutes=5)
+    bench.server_changes(error_rate=0.0)
+    bench.run()
+
+    again = bench.jobs().filter((pl.col("role") == "primer") & (pl.col("job_id") != primer))
+    assert again["parent_job_id"].to_list() == [primer]
+    assert bench.attempts(again["job_id"][0])["item_id"][0] not in bench.attempts(primer)["item_id"]
+    rest = bench.attempts(body)
+    assert rest.height == bench.job(body)["item_count"] == 8
+    assert (rest["cache_read_tokens"] > 0).all()
+    assert bench.slice(primer).repairable == 1
+    bench.repair(primer)
+    assert bench.run().statuses() == {"complete": 10}
+
+
+def test_bodies_of_one_class_are_primed_again_together(make_bench: MakeBench) -> None:
+    """However many bodies wait for the failed primer, one more primer is made, and all of them read its entry."""
+    bench = make_bench({"max_job_requests": 6}, error_rate=1.0)
+    primer, *bodies = bench.submit(*shared("alpha", 19))
+    assert len(bodies) == 3
+    bench.tick()
+    bench.tick(minutes=5)
+    bench.server_changes(error_rate=0.0)
+    bench.run()
+
+    primers = bench.jobs().filter(pl.col("role") == "primer")
+    assert primers["item_count"].to_list() == [1, 1]
+    rest = bench.attempts().filter(pl.col("job_id").is_in(bodies))
+    assert rest.height == 17
+    assert (rest["cache_read_tokens"] > 0).all()
+    assert bench.slice(primer).repairable == 1
+
+
+def test_a_second_passing_failure_holds_the_body(make_bench: MakeBench) -> None:
+    """Two canaries down: the body would fail the same way, so a person decides."""
+    bench = make_bench(error_rate=1.0)
+    _, body = bench.submit(*shared("alpha", 10))
+    bench.run()
+
+    state, reason = bench.state(body)
+    assert state == "held"
+    assert reason is not None and "Release the job" in reason
+    assert bench.jobs()["role"].to_list().count("primer") == 2
+    assert len(bench.server.bodies) == 2
+
+
+def test_a_failure_for_good_holds_the_body_and_release_sends_it_without_marks(bench: Bench) -> None:
+    """A request the API refuses is found out with one item; who releases the rest pays for no useless writes."""
+    _, body = bench.submit(*shared("alpha", 6, max_tokens=TOO_MANY))
+    bench.run()
+
+    state, reason = bench.state(body)
+    assert state == "held"
+    assert reason is not None and reason.startswith("Its primer item came out invalid_request_error: max_tokens")
+    assert bench.jobs()["role"].to_list().count("primer") == 1
+    actions.release(bench.workspace, body)
+    assert bench.state(body) == ("planned", None)
+    bench.run()
+    assert marks(bench.server.requests[-1]) == 0
+    assert len(bench.server.bodies[-1]) == bench.job(body)["body_bytes"]
+    assert bench.attempts(body)["cause"].unique().to_list() == ["invalid_request_error"]
+
+
+def test_a_body_of_one_item_is_not_taken_for_priming(make_bench: MakeBench) -> None:
+    """Priming with its only item would leave an empty job, which the API refuses: it is held."""
+    bench = make_bench({"max_job_requests": 1}, error_rate=1.0)
+    _, *bodies = bench.submit(*shared("alpha", 3))
+    bench.run()
+
+    assert [bench.state(body)[0] for body in bodies] == ["held", "held"]
+    assert min(len(body) for body in bench.server.requests) == 1
+
+
+def test_a_prefix_under_the_real_floor_is_sent_without_marks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An estimate above the floor can be wrong: where the primer neither wrote nor read, marks only mislead."""
+    for module in ("core.classes", "core.plan"):
+        monkeypatch.setattr(f"{module}.prefix_tokens", lambda *_: (5_000, True))
+    primer, body = bench.submit(*(request(f"item-{n}", system=prefix("short", 10)) for n in range(6)))
+    bench.run()
+
+    assert [marks(sent) for sent in bench.server.requests] == [1, 0]
+    assert bench.attempts(primer)["cache_write_1h_tokens"].sum() == 0
+    assert bench.attempts(body)["usable"].all()
+
+
+def test_a_cold_entry_is_written_anew_before_the_body_goes(bench: Bench) -> None:
+    """An app that was away over night finds the entry gone: one more primer, not a body that writes in every item."""
+    primer, body = bench.submit(*shared("alpha", 10))
+    bench.tick()
+    bench.tick(minutes=5)
+    bench.write("set_state", job_id=body, state="waiting", reason=None)
+    bench.clock.move(hours=12)
+    bench.reopen()
+    bench.run()
+
+    second = bench.jobs().filter(pl.col("parent_job_id") == primer)
+    assert second["role"].to_list() == ["primer"]
+    rest = bench.attempts(body)
+    assert rest["cache_write_1h_tokens"].sum() == 0
+    assert (rest["cache_read_tokens"] > 0).all()
+    assert bench.statuses() == {"complete": 10}
+
+
+def test_a_cold_body_of_one_item_goes_without_marks(make_bench: MakeBench) -> None:
+    """Nothing is left that could read what its only item writes."""
+    bench = make_bench({"max_job_requests": 1})
+    _, *bodies = bench.submit(*shared("alpha", 3))
+    bench.tick()
+    bench.tick(minutes=5)
+    for body in bodies:
+        bench.write("set_state", job_id=body, state="waiting", reason=None)
+    bench.clock.move(hours=12)
+    bench.run()
+
+    assert [marks(body) for body in bench.server.requests] == [1, 0, 0]
+    assert bench.statuses() == {"complete": 3}
+
+
+def test_a_refused_primer_holds_its_bodies(bench: Bench) -> None:
+    """A create call that was refused would be refused again: no second primer, the bodies say why they wait."""
+    bench.faults.creates.append(CreateFault.TOO_LARGE_HTML)
+    primer, body = bench.submit(*shared("alpha", 6))
+    bench.run()
+
+    assert bench.state(primer)[0] == "failed"
+    assert bench.state(body)[0] == "held"
+    assert "not_sent" in str(bench.state(body)[1])
+    assert bench.batches() == []
+
+
+def test_release_after_an_account_hold_keeps_the_primer_a_primer(bench: Bench) -> None:
+    """The account was topped up: the plan goes on as it was priced, marks and all."""
+    bench.faults.creates.append(CreateFault.CREDIT_TOO_LOW)
+    primer, body = bench.submit(*shared("alpha", 6))
+    bench.run_until(primer, "held")
+    actions.release(bench.workspace, primer)
+    bench.run()
+
+    assert bench.attempts(primer)["cache_write_1h_tokens"].sum() > 0
+    assert (bench.attempts(body)["cache_read_tokens"] > 0).all()
+
+
+def test_release_after_an_account_hold_looks_at_the_entry_once_more(bench: Bench) -> None:
+    """A primed body that the account held keeps its marks where the entry is warm, and is primed again where not."""
+    primer, body = bench.submit(*shared("alpha", 8))
+    bench.tick()
+    bench.faults.creates.append(CreateFault.SPEND_LIMIT)
+    bench.run_until(body, "held")
+    bench.clock.move(hours=3)
+    actions.release(bench.workspace, body)
+    assert bench.state(body)[0] == "waiting"
+    bench.run()
+
+    assert bench.jobs().filter(pl.col("parent_job_id") == primer).height == 1
+    assert (bench.attempts(body)["cache_read_tokens"] > 0).all()
+
+
+def test_a_body_called_off_meanwhile_stays_called_off(bench: Bench) -> None:
+    """The worker decides on what it read a moment ago; a cancel in between wins, or items would go out twice."""
+    primer, body = bench.submit(*shared("alpha", 6))
+    bench.tick()
+    seen = bench.job(body)
+    bench.write("set_state", job_id=primer, state="done", reason=None)
+    actions.cancel(bench.workspace, body, now=bench.clock.now)
+
+    release(bench.workspace.store, seen, now=bench.clock.now + timedelta(minutes=1))
+
+    assert bench.state(body)[0] == "canceled"
+
+
+def test_an_unprimed_body_does_not_wait(bench: Bench) -> None:
+    """What needs no priming goes at once, beside the primer of the others."""
+    bench.submit(*shared("alpha", 6), *lone(4))
+    bench.tick()
+
+    assert sorted(bench.jobs()["state"]) == ["running", "running", "waiting"]

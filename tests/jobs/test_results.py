@@ -1,0 +1,246 @@
+"""Results: on disk as they came, verified as a whole, then stored in one step; or nothing of them is."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from core.gateway import RemoteBatch
+from core.jobs.results import ResultsBroken, fetch_results, ingest, read_results, results_path
+from core.sandbox import CreateFault, ResultsFault
+from tests.jobs.driving import START, Bench, MakeBench, lone, shared
+
+SILENT = [ResultsFault.FEWER_LINES, ResultsFault.MISSING_ID]
+LOUD = [ResultsFault.CUT_LINE, ResultsFault.DUPLICATED, ResultsFault.FOREIGN_ID]
+
+
+@pytest.mark.parametrize("fault", [*SILENT, *LOUD, ResultsFault.CUT_CONNECTION])
+def test_a_bad_download_stores_nothing_and_is_fetched_again(bench: Bench, fault: ResultsFault) -> None:
+    """Even a body cut on a line border, which looks well-formed, leaves no row behind; the next look mends it."""
+    (job,) = bench.submit(*lone(10))
+    bench.tick()
+    bench.faults.results.append(fault)
+    bench.tick(minutes=5)
+
+    state, reason = bench.state(job)
+    assert state == "ended"
+    assert reason
+    assert bench.trouble()
+    assert bench.attempts(job)["outcome"].null_count() == 10
+    assert bench.attempts(job)["cost_usd"].null_count() == 10
+    assert bench.statuses() == {"in flight": 10}
+    bench.tick()
+    assert bench.state(job) == ("done", None)
+    assert bench.trouble() is None
+    assert bench.statuses() == {"complete": 10}
+
+
+def test_the_raw_bytes_are_kept_as_they_came(bench: Bench) -> None:
+    """Whatever is made of results later, what the API sent is there to be looked at again."""
+    (job,) = bench.submit(*lone(4))
+    bench.run()
+    again = bench.folder / "again.jsonl"
+    bench.gateway.download(bench.job(job)["batch_id"], again)
+
+    assert results_path(bench.folder, job).read_bytes() == again.read_bytes()
+    assert len(again.read_text().splitlines()) == 4
+
+
+def test_ingesting_again_changes_nothing(make_bench: MakeBench) -> None:
+    """A process that died between storing and telling does it again: same rows, same money."""
+    bench = make_bench(error_rate=0.3)
+    _, body = bench.submit(*shared("alpha", 20))
+    bench.run()
+    before, version = bench.attempts(), bench.jobs()
+
+    for _ in range(2):
+        fetch_results(
+            bench.workspace.store,
+            bench.folder,
+            bench.gateway,
+            bench.workspace.book,
+            bench.job(body),
+            now=bench.clock.now,
+        )
+
+    assert bench.attempts().equals(before)
+    assert bench.jobs().equals(version)
+
+
+def test_an_ended_job_is_ingested_after_a_restart(bench: Bench) -> None:
+    """The process ended after the API had, and before the results were in."""
+    (job,) = bench.submit(*lone(3))
+    bench.tick()
+    bench.faults.results.append(ResultsFault.CUT_LINE)
+    bench.tick(minutes=5)
+    bench.reopen()
+    assert bench.state(job)[0] == "ended"
+    assert bench.run().statuses() == {"complete": 3}
+
+
+def test_a_batch_not_found_just_after_creation_is_asked_for_again(bench: Bench) -> None:
+    """A 404 right after the create passes: the job runs on, and forgets the trouble."""
+    (job,) = bench.submit(*lone(3))
+    bench.tick()
+    bench.faults.missing_retrieves = 1
+    bench.tick(seconds=1)
+    assert bench.state(job)[0] == "running"
+    assert "does not know this batch" in str(bench.state(job)[1])
+    bench.tick(seconds=1)
+    assert bench.state(job) == ("running", None)
+    assert bench.run().state(job)[0] == "done"
+
+
+def test_results_that_are_no_longer_kept_are_said_to_be_gone(make_bench: MakeBench) -> None:
+    """An app that was off for a month finds the batch archived: it must not wait in silence."""
+    bench = make_bench(results_retention_days=29)
+    (job,) = bench.submit(*lone(3))
+    bench.tick()
+    bench.tick(days=30)
+
+    state, reason = bench.state(job)
+    assert state == "ended"
+    assert reason is not None and "29 days" in reason
+
+
+def test_counts_follow_the_api_while_it_runs(make_bench: MakeBench) -> None:
+    """Where the API counts live, the job shows it; all counts together are always the whole job."""
+    bench = make_bench(live_counts=True, width=2, seconds_spread=0.0)
+    (job,) = bench.submit(*lone(8))
+    bench.tick()
+    bench.tick(seconds=45)
+
+    row = bench.job(job)
+    assert (row["processing"], row["succeeded"]) == (4, 4)
+    bench.run()
+    row = bench.job(job)
+    assert (row["processing"], row["succeeded"], row["state"]) == (0, 8, "done")
+
+
+def test_a_drop_during_creation_and_bad_results_together(bench: Bench) -> None:
+    """Troubles come in company: the reply lost, then two bad downloads; still one batch and every item once."""
+    bench.faults.creates.append(CreateFault.DROP_AFTER_COMMIT)
+    bench.faults.results.extend([ResultsFault.DUPLICATED, ResultsFault.FEWER_LINES])
+    bench.submit(*lone(6))
+    bench.run()
+
+    assert len(bench.batches()) == 1
+    assert bench.statuses() == {"complete": 6}
+
+
+def batch(total: int, **counts: int) -> RemoteBatch:
+    """A batch that has ended."""
+    nothing = {"processing": 0, "succeeded": 0, "errored": 0, "canceled": 0, "expired": 0}
+    return RemoteBatch(
+        batch_id="msgbatch_1",
+        status="ended",
+        created_at=START,
+        expires_at=START,
+        ended_at=START,
+        has_results=True,
+        **{**nothing, "succeeded": total, **counts},
+    )
+
+
+def test_outcomes_must_agree_with_the_counts(bench: Bench, tmp_path: Path) -> None:
+    """As many rows as expected, but one fewer succeeded than the batch says: not this batch's results."""
+    (job,) = bench.submit(*lone(3))
+    lines = [
+        {"custom_id": name, "result": {"type": "expired"}}
+        for name in bench.query("job_attempts", job_id=job)["custom_id"]
+    ]
+    path = tmp_path / "results.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    arguments = bench.workspace.store, path, bench.workspace.book, job
+
+    with pytest.raises(ResultsBroken) as caught:
+        ingest(*arguments, batch(3, succeeded=1, expired=2), now=START)
+    assert caught.value.context["rows"] == {"expired": 3}
+    done = ingest(*arguments, batch(3, succeeded=0, expired=3), now=START)
+    assert (done.rows, done.usable) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    "text", ["<html>Bad Gateway</html>", '{"custom_id": 1', "[1, 2]\n", '{"custom_id":"a","result":[]}']
+)
+def test_what_is_no_json_of_results_is_broken(tmp_path: Path, text: str) -> None:
+    """A proxy's page in place of results is refused with the file's name and the reason."""
+    path = tmp_path / "job.jsonl"
+    path.write_text(text)
+
+    with pytest.raises(ResultsBroken) as caught:
+        read_results(path)
+
+    assert caught.value.context["file"] == "job.jsonl"
+
+
+def test_a_stranger_in_place_of_an_item_is_found(bench: Bench, tmp_path: Path) -> None:
+    """The right number of rows with one foreign id, or one id twice, is not what was sent."""
+    (job,) = bench.submit(*lone(3))
+    names = bench.query("job_attempts", job_id=job)["custom_id"].to_list()
+    path = tmp_path / "results.jsonl"
+    for ids in ([*names[:2], "stranger"], [*names[:2], names[0]]):
+        lines = [{"custom_id": name, "result": {"type": "expired"}} for name in ids]
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        with pytest.raises(ResultsBroken):
+            ingest(
+                bench.workspace.store,
+                path,
+                bench.workspace.book,
+                job,
+                batch(3, succeeded=0, expired=3),
+                now=START,
+            )
+    assert bench.attempts(job)["outcome"].null_count() == 3
+
+
+def test_an_empty_download_is_broken(bench: Bench) -> None:
+    """No line at all is no result of any job."""
+    (job,) = bench.submit(*lone(1))
+    bench.tick()
+    bench.faults.results.append(ResultsFault.FEWER_LINES)
+    bench.tick(minutes=5)
+
+    assert bench.state(job)[0] == "ended"
+    assert bench.run().statuses() == {"complete": 1}
+
+
+def test_usage_is_read_as_billed(tmp_path: Path) -> None:
+    """Writes without the split by lifetime count as five-minute ones; what is missing stays unknown."""
+    usages = {
+        "split": {
+            "cache_creation_input_tokens": 30,
+            "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20},
+        },
+        "lump": {"cache_creation_input_tokens": 30},
+        "hour": {"cache_creation_input_tokens": 30, "cache_creation": {"ephemeral_1h_input_tokens": 20}},
+        "none": {"input_tokens": 5, "server_tool_use": {"web_search_requests": 2}, "inference_geo": "us"},
+    }
+    path = tmp_path / "job.jsonl"
+    path.write_text(
+        "".join(
+            json.dumps({"custom_id": name, "result": {"type": "succeeded", "message": {"usage": usage}}}) + "\n"
+            for name, usage in usages.items()
+        )
+    )
+
+    rows = {row["custom_id"]: row for row in read_results(path).iter_rows(named=True)}
+
+    writes = {name: (row["cache_write_5m_tokens"], row["cache_write_1h_tokens"]) for name, row in rows.items()}
+    assert writes == {"split": (10, 20), "lump": (30, None), "hour": (10, 20), "none": (None, None)}
+    assert (rows["none"]["web_searches"], rows["none"]["inference_geo"]) == (2, "us")
+    assert rows["none"]["output_tokens"] is None
+
+
+def test_large_results_are_stored_in_one_step(make_bench: MakeBench) -> None:
+    """Thousands of rows at once: every id known, every cost there, and the sum is the job's."""
+    bench = make_bench(error_rate=0.05)
+    (job,) = bench.submit(*lone(3_000))
+    bench.run()
+
+    sent = bench.attempts(job)
+    assert sent.height == 3_000
+    assert sent["cost_usd"].null_count() == 0
+    assert sent["cost_usd"].sum() == bench.job(job)["cost_usd"]
+    assert sent.filter(pl.col("outcome") == "errored")["cost_usd"].sum() == 0
