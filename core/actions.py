@@ -75,7 +75,14 @@ def submit(workspace: Workspace, *, now: datetime) -> Submission:
 
 def repair_preview(workspace: Workspace, job_id: str, *, now: datetime) -> Slice:
     """What is left to repair of a job, by cause, with count and price. Raises `NoSuchJob`."""
-    return failed_slice(workspace.store, workspace.book, workspace.settings, job_id, now=now)
+    return failed_slice(
+        workspace.store,
+        workspace.book,
+        workspace.settings,
+        job_id,
+        now=now,
+        lifetime=workspace.gateway.cache_lifetime,
+    )
 
 
 def repair(workspace: Workspace, job_id: str, *, now: datetime) -> Repair:
@@ -90,6 +97,7 @@ def repair(workspace: Workspace, job_id: str, *, now: datetime) -> Repair:
         job_id,
         now=now,
         simulated=workspace.gateway.simulated,
+        lifetime=workspace.gateway.cache_lifetime,
     )
     workspace.worker.wake()
     return made

@@ -1,6 +1,7 @@
 """Importing request files: good lines become items, bad ones are set aside with a reason; twice changes nothing."""
 
 import hashlib
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import polars as pl
 from core.payloads import PayloadWriter, without_marks
 from core.requests.blocks import chain_of
 from core.requests.lines import FileTornApart, Oversize, read_lines
-from core.requests.request import NotARequest, parse_request
+from core.requests.request import NotARequest, parse_request, why_not
 from core.store import Store, Transaction
 
 # Lines and bytes of parameters gathered before they are stored in one transaction.
@@ -78,30 +79,49 @@ class _Line:
     raw: bytes
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Reject:
+    line: int
+    custom_id: str | None
+    reason: str
+    size: int
+    raw: bytes | IO[bytes]
+
+
 @dataclass(kw_only=True)
 class _Rejects:
     """Lines set aside: their bytes in a file of their own, as they came, and the reasons for the store."""
 
     path: Path
     import_id: str
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[_Reject] = field(default_factory=list)
+    _border: bytes = b""
 
-    def add(self, number: int, reason: str, raw: bytes | IO[bytes], *, size: int, custom_id: str | None = None) -> None:
+    def add(self, line: int, reason: str, raw: bytes | IO[bytes], *, size: int, custom_id: str | None = None) -> None:
+        self.waiting.append(_Reject(line=line, custom_id=custom_id, reason=reason, size=size, raw=raw))
+
+    def put_aside(self) -> pl.DataFrame:
+        """Write the lines that wait to the file, in their order, and return their rows."""
+        rejects, self.waiting = sorted(self.waiting, key=lambda reject: reject.line), []
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as file:
-            if isinstance(raw, bytes):
-                file.write(raw if raw.endswith(b"\n") else raw + b"\n")
-            else:
-                shutil.copyfileobj(raw, file, 1 << 20)
-        self.rows.append(
-            {
-                "import_id": self.import_id,
-                "line": number,
-                "custom_id": custom_id,
-                "reason": reason,
-                "bytes": size,
-            }
-        )
+            for reject in rejects:
+                file.write(self._border)
+                last = _copy(reject.raw, file)
+                self._border = b"" if last == b"\n" else b"\n"
+        rows = [(self.import_id, one.line, one.custom_id, one.reason, one.size) for one in rejects]
+        return pl.DataFrame(rows, schema=_REJECT_SCHEMA, orient="row")
+
+
+def _copy(raw: bytes | IO[bytes], to: IO[bytes]) -> bytes:
+    """Copy a line and return its last byte; a temporary file is closed, and with that gone."""
+    if isinstance(raw, bytes):
+        to.write(raw)
+        return raw[-1:]
+    with raw:
+        shutil.copyfileobj(raw, to, 1 << 20)
+        raw.seek(-1, os.SEEK_END)
+        return raw.read(1)
 
 
 def import_file(
@@ -124,12 +144,8 @@ def import_file(
     try:
         with PayloadWriter(folder, report.import_id) as payloads:
             intake = _Intake(report, rejects, payloads, now)
-            try:
-                for chunk in _chunks(path, report, rejects):
-                    store.write(partial(intake.store, chunk))
-            except FileTornApart as torn:
-                report.torn = str(torn)
-            store.write(partial(intake.store, []))
+            for chunk in _chunks(path, report, rejects):
+                store.write(partial(intake.store, chunk))
     finally:
         store.write(partial(_finish, report, now))
     return report
@@ -148,43 +164,44 @@ def _finish(report: ImportReport, now: datetime, tx: Transaction) -> None:
 def _chunks(path: Path, report: ImportReport, rejects: _Rejects) -> Iterator[list[_Line]]:
     chunk: list[_Line] = []
     size = 0
-    for number, raw in enumerate(read_lines(path), 1):
-        report.lines = number
-        if isinstance(raw, Oversize):
-            report.bytes += raw.size
-            rejects.add(number, "longer than the 32 MB that a request may have", raw.spool, size=raw.size)
-            raw.spool.close()
-            continue
-        report.bytes += len(raw)
-        if raw.isspace():
-            continue
-        try:
-            line = _read_line(number, raw)
-        except NotARequest as wrong:
-            rejects.add(number, str(wrong), raw, size=len(raw))
-            continue
-        chunk.append(line)
-        size += len(line.payload)
-        if len(chunk) == _CHUNK_LINES or size > _CHUNK_BYTES:
-            yield chunk
-            chunk, size = [], 0
+    try:
+        for number, raw in enumerate(read_lines(path), 1):
+            length = raw.size if isinstance(raw, Oversize) else len(raw)
+            report.lines = number
+            report.bytes += length
+            size += length
+            if isinstance(raw, Oversize):
+                rejects.add(number, "longer than the 32 MB that a request may have", raw.spool, size=length)
+            elif not raw.isspace():
+                try:
+                    chunk.append(_read_line(number, raw))
+                except NotARequest as wrong:
+                    rejects.add(number, str(wrong), raw, size=length)
+            if len(chunk) + len(rejects.waiting) >= _CHUNK_LINES or size > _CHUNK_BYTES:
+                yield chunk
+                chunk, size = [], 0
+    except FileTornApart as torn:
+        report.torn = str(torn)
     yield chunk
 
 
 def _read_line(number: int, raw: bytes) -> _Line:
     request = parse_request(raw)
     try:
-        params = without_marks(orjson.loads(raw)["params"])
-    except orjson.JSONDecodeError as error:
-        raise NotARequest(f"not valid JSON: {error}") from None
+        params = orjson.loads(raw)["params"]
+        chain = chain_of(request.params)
+        payload = orjson.dumps(without_marks(params))
+        canonical = orjson.dumps(params, option=orjson.OPT_SORT_KEYS)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError) as error:
+        raise NotARequest(why_not(raw, error)) from None
     return _Line(
         number=number,
         item_id=request.custom_id,
-        content_hash=hashlib.blake2b(orjson.dumps(params, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest(),
+        content_hash=hashlib.blake2b(canonical, digest_size=16).hexdigest(),
         model=request.params.model,
         max_tokens=request.params.max_tokens,
-        chain=chain_of(request.params),
-        payload=orjson.dumps(params),
+        chain=chain,
+        payload=payload,
         raw=raw,
     )
 
@@ -217,10 +234,9 @@ class _Intake:
             offsets = self.payloads.append([line.payload for line in lines])
             tx.merge("add_items", _item_frame(lines, offsets, report.import_id, self.now))
             report.added += len(lines)
-        if rejects.rows:
-            tx.merge("add_rejects", pl.DataFrame(rejects.rows, schema=_REJECT_SCHEMA))
-            report.rejected += len(rejects.rows)
-            rejects.rows.clear()
+        if rejects.waiting:
+            report.rejected += len(rejects.waiting)
+            tx.merge("add_rejects", rejects.put_aside())
         tx.run("advance_import", import_id=report.import_id, finished_at=None, note=None, **report.counts)
 
 

@@ -110,7 +110,7 @@ def draft_plan(backlog: pl.DataFrame, *, book: PriceBook, settings: Settings, no
         unprimed = None if price is None else replace(price, read=price.plain, write=price.plain)
         drafts += _bodies(together, unprimed, settings, marked=False)
     if primers:
-        drafts.insert(0, _primer(primers))
+        drafts = [*_primers(primers, settings), *drafts]
     return _numbered(drafts, backlog, book, settings, now)
 
 
@@ -156,16 +156,15 @@ def _bodies(
     )
     sizes = _sent_bytes(items, marked=marked)
     part = split_evenly(sizes, items=size.items, most_bytes=settings.max_job_bytes - BODY_FRAME_BYTES)
-    one_class = items["class_id"].n_unique() == 1
     for number in range(int(part.max()) + 1):
         inside = items.filter(pl.Series(part == number))
-        count = inside.height
+        count, classes = inside.height, inside["class_id"].n_unique()
         yield (
             PlannedJob(
                 number=0,
                 role="body",
-                class_id=items["class_id"][0] if one_class else None,
-                class_name=items["class_name"][0] if one_class else f"{items['class_id'].n_unique()} classes, unprimed",
+                class_id=inside["class_id"][0] if classes == 1 else None,
+                class_name=inside["class_name"][0] if classes == 1 else f"{classes} classes, unprimed",
                 model=items["model"][0],
                 items=count,
                 body_bytes=BODY_FRAME_BYTES + int(sizes[part == number].sum()),
@@ -178,25 +177,37 @@ def _bodies(
         )
 
 
-def _primer(primers: list[tuple[pl.DataFrame, ItemPrice]]) -> tuple[PlannedJob, pl.DataFrame]:
-    """One job with one real item of every prefix: it writes the entries, and shows early what would fail."""
+def _primers(
+    primers: list[tuple[pl.DataFrame, ItemPrice]], settings: Settings
+) -> Iterator[tuple[PlannedJob, pl.DataFrame]]:
+    """One job with one real item of every prefix: it writes the entries, and shows early what would fail.
+
+    Several such jobs where that many prefixes are over the limits of one.
+    """
     items = pl.concat([frame for frame, _ in primers])
-    single = len(primers) == 1
-    models = items["model"].unique()
-    job = PlannedJob(
-        number=0,
-        role="primer",
-        class_id=items["class_id"][0] if single else None,
-        class_name=items["class_name"][0] if single else f"{len(primers)} prefixes",
-        model=models[0] if len(models) == 1 else SEVERAL,
-        items=items.height,
-        body_bytes=BODY_FRAME_BYTES + int(_sent_bytes(items, marked=True).sum()),
-        marked=True,
-        decided_by="one item a prefix",
-        predicted_usd=_total([price.write for _, price in primers]),
-        predicted_plain_usd=_total([price.plain for _, price in primers]),
-    )
-    return job, items
+    sizes = _sent_bytes(items, marked=True)
+    part = split_evenly(sizes, items=settings.max_job_requests, most_bytes=settings.max_job_bytes - BODY_FRAME_BYTES)
+    for number in range(int(part.max()) + 1):
+        inside = items.filter(pl.Series(part == number))
+        prices = [price for (_, price), at in zip(primers, part, strict=True) if at == number]
+        models = inside["model"].unique()
+        single = inside.height == 1
+        yield (
+            PlannedJob(
+                number=0,
+                role="primer",
+                class_id=inside["class_id"][0] if single else None,
+                class_name=inside["class_name"][0] if single else f"{inside.height} prefixes",
+                model=models[0] if len(models) == 1 else SEVERAL,
+                items=inside.height,
+                body_bytes=BODY_FRAME_BYTES + int(sizes[part == number].sum()),
+                marked=True,
+                decided_by="one item a prefix",
+                predicted_usd=_total([price.write for price in prices]),
+                predicted_plain_usd=_total([price.plain for price in prices]),
+            ),
+            inside,
+        )
 
 
 def _sent_bytes(items: pl.DataFrame, *, marked: bool) -> npt.NDArray[np.int64]:

@@ -1,5 +1,6 @@
 """Settings as data: one table of name, default and help; the environment may override each as LOTWISE_<NAME>."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -45,9 +46,10 @@ class Settings:
             if name in environment:
                 try:
                     value = type(getattr(cls, setting.name))(environment[name])
+                    usable = math.isfinite(value) and value >= 0
                 except (ValueError, InvalidOperation):
-                    raise SettingInvalid(setting=name, value=environment[name]) from None
-                if value < 0:
+                    usable = False
+                if not usable:
                     raise SettingInvalid(setting=name, value=environment[name])
                 given[setting.name] = value
         return cls(**given)

@@ -30,7 +30,8 @@ def job_size(
     """
     if item_usd <= 0:
         return Size(items=most, decided_by="limit of the API")
-    best = math.sqrt(2 * (once_usd + job_usd) / (fault_rate * item_usd)) if fault_rate > 0 else math.inf
+    lost_usd = fault_rate * item_usd
+    best = math.sqrt(2 * (once_usd + job_usd) / lost_usd) if lost_usd > 0 else math.inf
     amortised = once_usd / (_AMORTISED * item_usd)
     candidates = [
         (max(best, amortised), "amortised fixed costs against rerun costs"),

@@ -117,7 +117,7 @@ class Worker:
             case JobState.PLANNED:
                 send(self._store, self._folder, self._gateway, job, now=now)
             case JobState.WAITING:
-                release(self._store, job, now=now)
+                release(self._store, job, now=now, lifetime=self._gateway.cache_lifetime)
             case JobState.UNKNOWN:
                 settle_seconds = self._settings.settle_seconds
                 settle(self._store, self._folder, self._gateway, job, now=now, settle_seconds=settle_seconds)

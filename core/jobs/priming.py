@@ -12,12 +12,17 @@ from core.jobs.journal import JOB_SCHEMA
 from core.jobs.states import JobState
 from core.store import Store, Transaction
 
-# An entry lives an hour from its last read; what is left must cover the next job's own way to the model.
-SURELY_WARM = timedelta(minutes=50)
+# What is left of an entry's life must cover the next job's own way to the model.
+_SURELY_ALIVE = 5 / 6
 _OVER = (JobState.DONE, JobState.FAILED, JobState.CANCELED)
 
 
-def release(store: Store, job: dict[str, Any], *, now: datetime) -> None:
+def warm_since(now: datetime, lifetime: timedelta) -> datetime:
+    """Entries last touched after this moment are surely alive when a job sent now gets to the model."""
+    return now - lifetime * _SURELY_ALIVE
+
+
+def release(store: Store, job: dict[str, Any], *, now: datetime, lifetime: timedelta) -> None:
     """Look at a waiting body whose primer may be over, and decide.
 
     Entry written or read: send it. Neither, though the item succeeded: the prefix lies under the model's floor
@@ -36,7 +41,7 @@ def release(store: Store, job: dict[str, Any], *, now: datetime) -> None:
             return
         spare = job["item_count"] > 1
         if canary is not None and canary["usable"]:
-            cold = primer["ended_at"] is None or now - primer["ended_at"] > SURELY_WARM
+            cold = primer["ended_at"] is None or primer["ended_at"] < warm_since(now, lifetime)
             if canary["cached_tokens"] and cold and spare:
                 _prime_again(tx, job, primer, now)
                 return

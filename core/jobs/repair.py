@@ -1,17 +1,18 @@
 """Repair: one job with just the items that did not complete and can be sent again as they are."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import polars as pl
 
 from core.errors import LotwiseError
+from core.gateway import ONE_HOUR
 from core.jobs.causes import RESUBMIT, explain
 from core.jobs.envelope import body_bytes
 from core.jobs.identity import new_job_id
 from core.jobs.journal import add_jobs
-from core.jobs.priming import SURELY_WARM
+from core.jobs.priming import warm_since
 from core.jobs.states import JobState
 from core.plan import SEVERAL, item_price
 from core.prices import PriceBook
@@ -60,12 +61,14 @@ class Repair:
     created: bool
 
 
-def failed_slice(store: Store, book: PriceBook, settings: Settings, job_id: str, *, now: datetime) -> Slice:
+def failed_slice(
+    store: Store, book: PriceBook, settings: Settings, job_id: str, *, now: datetime, lifetime: timedelta = ONE_HOUR
+) -> Slice:
     """The open failures of a job by cause, and what repairing them would cost. Raises `NoSuchJob`."""
     if store.query("job", job_id=job_id).is_empty():
         raise NoSuchJob(job=job_id)
     counts = store.query("slice_causes", job_id=job_id)
-    items = store.query("slice_items", job_id=job_id, warm_since=now - SURELY_WARM)
+    items = store.query("slice_items", job_id=job_id, warm_since=warm_since(now, lifetime))
     repairs = store.query("repairs_of", job_id=job_id)
     return Slice(
         job_id=job_id,
@@ -83,7 +86,14 @@ def failed_slice(store: Store, book: PriceBook, settings: Settings, job_id: str,
 
 
 def repair_slice(
-    store: Store, book: PriceBook, settings: Settings, job_id: str, *, now: datetime, simulated: bool
+    store: Store,
+    book: PriceBook,
+    settings: Settings,
+    job_id: str,
+    *,
+    now: datetime,
+    simulated: bool,
+    lifetime: timedelta = ONE_HOUR,
 ) -> Repair:
     """Create the repair job of a slice, or return the one that exists.
 
@@ -95,7 +105,7 @@ def repair_slice(
 
     def repair(tx: Transaction) -> Repair:
         items = pl.DataFrame(
-            tx.run("slice_items", job_id=job_id, warm_since=now - SURELY_WARM), infer_schema_length=None
+            tx.run("slice_items", job_id=job_id, warm_since=warm_since(now, lifetime)), infer_schema_length=None
         )
         if items.is_empty():
             existing = tx.run("repairs_of", job_id=job_id)

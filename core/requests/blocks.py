@@ -13,7 +13,7 @@ import orjson
 from msgspec import Raw
 from xxhash import xxh3_64_intdigest as _hash
 
-from core.requests.request import NotARequest, Params
+from core.requests.request import NotARequest, Params, why_not
 
 # The bytes that a one-hour mark adds to a request: on a block, and on a string that must become a block first.
 MARK = {"type": "ephemeral", "ttl": "1h"}
@@ -21,6 +21,7 @@ BLOCK_MARK_BYTES = len(b',"cache_control":' + orjson.dumps(MARK))
 STRING_MARK_BYTES = BLOCK_MARK_BYTES + len(b'[{"type":"text","text":}]')
 
 _TEXT_KEYS = frozenset(("type", "text", "cache_control"))
+_MARK_ALONE = frozenset(("cache_control",))
 _UNMARKABLE = frozenset(("thinking", "redacted_thinking"))
 
 # Salts keep equal bytes in different places apart (odd 64-bit numbers, fixed for ever: hashes are stored).
@@ -114,15 +115,29 @@ def _add_content(chain: Chain, content: str | list[Raw], salt: int) -> bool:
 
 
 def _block(raw: Raw) -> dict[str, Any]:
-    block = orjson.loads(memoryview(raw))
-    if not isinstance(block, dict) or (block.get("type") == "text" and not isinstance(block.get("text"), str)):
+    try:
+        block = orjson.loads(memoryview(raw))
+    except orjson.JSONDecodeError as error:
+        raise NotARequest(why_not(bytes(raw), error)) from None
+    if (
+        not isinstance(block, dict)
+        or block.keys() <= _MARK_ALONE
+        or (block.get("type") == "text" and not isinstance(block.get("text"), str))
+    ):
         raise NotARequest("not of the API's form: a block must be an object with a type, and its text if it is one")
     return block
 
 
 def without_mark(block: dict[str, Any]) -> bytes:
     """Compact JSON of a block without its cache mark, keys in the order in which they were sent."""
-    return orjson.dumps({key: block[key] for key in block if key != "cache_control"})
+    return _dump({key: block[key] for key in block if key != "cache_control"})
+
+
+def _dump(value: Any, option: int = 0) -> bytes:
+    try:
+        return orjson.dumps(value, option=option)
+    except orjson.JSONEncodeError as error:
+        raise NotARequest(why_not(b"", error)) from None
 
 
 @cache
@@ -130,9 +145,8 @@ def _scope_hash(scope: str) -> int:
     return _hash(scope.encode())
 
 
-def _switches(*values: Raw | None) -> int:
+def _switches(*values: dict[str, Any] | None) -> int:
     """One number for settings that change how the rest is cached; 0 where none is set."""
     if all(value is None for value in values):
         return 0
-    canonical = [None if value is None else orjson.loads(memoryview(value)) for value in values]
-    return _hash(orjson.dumps(canonical, option=orjson.OPT_SORT_KEYS), _SWITCH)
+    return _hash(_dump(values, orjson.OPT_SORT_KEYS), _SWITCH)

@@ -21,7 +21,8 @@ _READ_BYTES = 1 << 18
 _PACKED_BYTES = 1 << 9
 _GZIP_WBITS = 31
 _GZIP_MAGIC = b"\x1f\x8b"
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+# The second one opens a frame to be skipped, as pzstd writes before every other.
+_ZSTD_MAGICS = (b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18")
 # Some editors put it at the start of a file; it is no part of the first line.
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -72,9 +73,9 @@ def _spooled(piece: bytes, stream: IO[bytes]) -> Oversize:
 
 
 def _unpacked(file: IO[bytes]) -> IO[bytes]:
-    magic = file.read(len(_ZSTD_MAGIC))
+    magic = file.read(len(_ZSTD_MAGICS[0]))
     file.seek(0)
-    if magic == _ZSTD_MAGIC:
+    if magic in _ZSTD_MAGICS:
         context = zstandard.ZstdDecompressor()
         return io.BufferedReader(_Unpacked(_pieces(file, context.decompressobj)), _READ_BYTES)
     if magic.startswith(_GZIP_MAGIC):

@@ -1,11 +1,14 @@
 """One line of a request file, checked: what the API refuses at once, or only after the whole batch."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Raw
 
-_CUSTOM_ID = "^[a-zA-Z0-9_-]{1,64}$"
+# Not `$`: that would let a line end through.
+_CUSTOM_ID = r"^[a-zA-Z0-9_-]{1,64}\Z"
+# The store's whole numbers end there; no model gives a millionth of it.
+_MOST_TOKENS = 2**53
 
 
 class Message(msgspec.Struct, gc=False):
@@ -19,14 +22,14 @@ class Params(msgspec.Struct, gc=False):
     """What Lotwise reads of a request's parameters; whatever else is there is sent as it is."""
 
     model: Annotated[str, Meta(min_length=1)]
-    max_tokens: Annotated[int, Meta(ge=1)]
+    max_tokens: Annotated[int, Meta(ge=1, le=_MOST_TOKENS)]
     messages: Annotated[list[Message], Meta(min_length=1)]
     system: str | list[Raw] | None = None
     tools: list[Raw] | None = None
-    tool_choice: Raw | None = None
-    thinking: Raw | None = None
-    output_format: Raw | None = None
-    output_config: Raw | None = None
+    tool_choice: dict[str, Any] | None = None
+    thinking: dict[str, Any] | None = None
+    output_format: dict[str, Any] | None = None
+    output_config: dict[str, Any] | None = None
     speed: str | None = None
     inference_geo: str | None = None
 
@@ -49,16 +52,19 @@ def parse_request(line: bytes) -> Request:
     """The request on a line of UTF-8 JSON. Raises `NotARequest` with a reason that a person can act on."""
     try:
         return _decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise NotARequest(_reason(line, error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NotARequest(why_not(line, error)) from None
 
 
-def _reason(line: bytes, error: Exception) -> str:
+def why_not(line: bytes, error: Exception) -> str:
+    """The reason why a line is no request, from what a JSON library said of it."""
     try:
         line.decode()
     except UnicodeDecodeError as broken:
         return f"not valid UTF-8 at byte {broken.start + 1}"
     text = str(error)
+    if isinstance(error, RecursionError) or "ecursion limit" in text or "depth limit" in text:
+        return "nested too deeply"
     if "$.custom_id" in text or "`custom_id`" in text:
         return "custom_id must be there: 1 to 64 letters, digits, _ or -"
     if isinstance(error, msgspec.ValidationError):

@@ -11,6 +11,8 @@ from typing import Self
 
 from core.errors import LotwiseError
 
+_NOTE_BYTES = 1024
+
 
 @dataclass(frozen=True, kw_only=True)
 class Owner:
@@ -64,8 +66,10 @@ class FileLock:
             url=url,
             token=token,
         )
-        os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, json.dumps(asdict(owner)).encode(), 0)
+        # Always of one length, in one write: whoever reads meanwhile finds the old note or the new one, never a mix.
+        note = json.dumps(asdict(owner)).encode().ljust(_NOTE_BYTES)
+        os.pwrite(self._handle, note, 0)
+        os.ftruncate(self._handle, len(note))
 
     def release(self) -> None:
         """Give the lock back; the file stays, empty."""

@@ -183,7 +183,7 @@ def test_a_body_called_off_meanwhile_stays_called_off(bench: Bench) -> None:
     bench.write("set_state", job_id=primer, state="done", reason=None)
     actions.cancel(bench.workspace, body, now=bench.clock.now)
 
-    release(bench.workspace.store, seen, now=bench.clock.now + timedelta(minutes=1))
+    release(bench.workspace.store, seen, now=bench.clock.now + timedelta(minutes=1), lifetime=timedelta(hours=1))
 
     assert bench.state(body)[0] == "canceled"
 
