@@ -14,7 +14,9 @@ texts = st.text(st.characters(codec="utf-8"), max_size=40)
 few_texts = st.sampled_from(["Extract the fields.", "Grade it: ä€🎈", "q1", "q2"])
 custom_ids = st.text("abcXYZ019_-", min_size=1, max_size=64)
 
-_scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+_scalars = (
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+)
 json_values: st.SearchStrategy[Any] = st.recursive(
     _scalars | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
@@ -98,7 +100,7 @@ def line(custom_id: str, of: Json) -> bytes:
     return orjson.dumps({"custom_id": custom_id, "params": of})
 
 
-def request(text: str = "Hello", *, system: Any = None, model: str = MODELS[0], **more: Any) -> Json:
+def request(text: Any = "Hello", *, system: Any = None, model: str = MODELS[0], **more: Any) -> Json:
     """Plain parameters for tests that need no more than that."""
     head = {} if system is None else {"system": system}
     return {"model": model, "max_tokens": 100, **head, "messages": [{"role": "user", "content": text}], **more}

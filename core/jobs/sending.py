@@ -38,10 +38,9 @@ def send(store: Store, folder: Path, gateway: Gateway, job: dict[str, Any], *, n
         give_up(store, job_id, str(error), state=JobState.FAILED, leaving=[JobState.SENDING], now=now)
     except ReplyLost as error:
         _move(store, job_id, JobState.UNKNOWN, str(error))
-        return  # its body stays until the API is known not to have it
     else:
         _adopt(store, job_id, batch)
-    body.unlink()
+    body.unlink()  # should it go again, it is written anew
 
 
 def settle(

@@ -80,9 +80,7 @@ def failed(*rows: tuple[date, str, int, str | None]) -> pl.DataFrame:
 
 def waiting(*rows: tuple[str, int, float, float]) -> pl.DataFrame:
     """Rows of `chart_backlog_classes`."""
-    frame = pl.DataFrame(
-        rows, schema=["class_name", "items", "prompt_tokens", "cacheable_tokens"], orient="row"
-    )
+    frame = pl.DataFrame(rows, schema=["class_name", "items", "prompt_tokens", "cacheable_tokens"], orient="row")
     types = (pl.String, pl.Int64, pl.Float64, pl.Float64)
     return frame.cast(dict(zip(frame.columns, types, strict=True)))
 
@@ -236,9 +234,7 @@ def test_no_days_no_step() -> None:
 
 def test_a_class_stays_one_line_when_it_changes_models() -> None:
     """Moving to another tier is part of a class's story."""
-    moved = by_class(
-        days({"model": "claude-opus-5", "class_id": "x"}, {"day": STEP}, {"day": STEP, "class_id": "y"})
-    )
+    moved = by_class(days({"model": "claude-opus-5", "class_id": "x"}, {"day": STEP}, {"day": STEP, "class_id": "y"}))
 
     assert moved["class_name"].unique().to_list() == ["Triage"]
     assert moved["units"].to_list() == [100, 200]
@@ -288,9 +284,7 @@ def test_hit_rate_warns_under_break_even() -> None:
 def test_failures_are_counted_by_cause_and_day() -> None:
     """Causes in plain words, with what was paid for nothing."""
     text = failures(
-        failed(
-            (FIRST, "expired", 1_200, "0"), (STEP, "overloaded_error", 3, None), (STEP, "truncated", 2, "0.4")
-        )
+        failed((FIRST, "expired", 1_200, "0"), (STEP, "overloaded_error", 3, None), (STEP, "truncated", 2, "0.4"))
     ).alt
 
     assert text.startswith("1,205 failed attempts from 1 Oct 2026 to 21 Oct 2026 (UTC), $0.40 paid for them.")
@@ -307,9 +301,7 @@ def test_many_failure_days_become_weeks() -> None:
 
 def test_predictions_name_how_far_off() -> None:
     """One of two jobs within 15 %; the other class cost four times its prediction."""
-    text = predicted_actual(
-        jobs({}, {"job_id": "bbbbbbbb", "class_name": "Invoices", "cost_usd": Decimal(4)})
-    ).alt
+    text = predicted_actual(jobs({}, {"job_id": "bbbbbbbb", "class_name": "Invoices", "cost_usd": Decimal(4)})).alt
 
     assert "newest 2 jobs: predicted $2.00, actual $5.10 (+155%)" in text
     assert "50 % of the jobs are within 15 %" in text

@@ -91,9 +91,9 @@ def test_golden_costs(case: dict[str, Any]) -> None:
     expected = Decimal(case["usd"])
 
     assert attempt_cost(BOOK, usage, model=case["model"], at=at) == expected
-    assert price_attempts(
-        attempts({"model": case["model"], "at": at} | {"output_tokens": 0} | case["usage"]), BOOK
-    )["cost_usd"].to_list() == [expected]
+    assert price_attempts(attempts({"model": case["model"], "at": at} | {"output_tokens": 0} | case["usage"]), BOOK)[
+        "cost_usd"
+    ].to_list() == [expected]
     assert oracle(case["model"], at, usage) == Decimal(case.get("oracle_says", case["usd"]))
 
 
@@ -122,13 +122,8 @@ def test_unusable_output_is_still_billed(stop_reason: str | None) -> None:
 @pytest.mark.parametrize("at", [BILLED_REFUSALS_SINCE, BILLED_REFUSALS_SINCE - timedelta(microseconds=1)])
 def test_refusals_before_any_output(category: str | None, at: datetime) -> None:
     """Only three categories are billed, and only since 2026-09-24."""
-    expected = category in ("bio", "frontier_llm", "reasoning_extraction") and at == datetime(
-        2026, 9, 24, tzinfo=UTC
-    )
-    assert (
-        billed("succeeded", stop_reason="refusal", refusal_category=category, output_tokens=0, at=at)
-        is expected
-    )
+    expected = category in ("bio", "frontier_llm", "reasoning_extraction") and at == datetime(2026, 9, 24, tzinfo=UTC)
+    assert billed("succeeded", stop_reason="refusal", refusal_category=category, output_tokens=0, at=at) is expected
 
 
 def test_refusal_after_output_is_billed() -> None:
@@ -156,9 +151,7 @@ INSTANTS = [
     for day in [(2026, 3, 13), (2026, 9, 22), (2026, 9, 24), (2026, 9, 28), (2026, 10, 7), (2026, 11, 9)]
     for before in (timedelta(0), timedelta(microseconds=1))
 ]
-COUNTS = (
-    st.none() | st.sampled_from([0, 1, 99_999, 100_000, 100_001, 200_000, 200_001]) | st.integers(0, 10**9)
-)
+COUNTS = st.none() | st.sampled_from([0, 1, 99_999, 100_000, 100_001, 200_000, 200_001]) | st.integers(0, 10**9)
 ROWS = st.fixed_dictionaries(
     {
         "model": st.sampled_from(
@@ -233,12 +226,8 @@ def test_bulk_keeps_order_and_columns_of_large_frames() -> None:
         row=pl.lit("mine"),
         model=pl.lit("claude-opus-5-5"),
         at=pl.lit(NOW),
-        outcome=pl.when(pl.col("output_tokens") % 3 == 0)
-        .then(pl.lit("expired"))
-        .otherwise(pl.lit("succeeded")),
-        **dict.fromkeys(
-            [*USAGE_FIELDS[:4], *USAGE_FIELDS[5:], "stop_reason", "refusal_category"], pl.lit(None)
-        ),
+        outcome=pl.when(pl.col("output_tokens") % 3 == 0).then(pl.lit("expired")).otherwise(pl.lit("succeeded")),
+        **dict.fromkeys([*USAGE_FIELDS[:4], *USAGE_FIELDS[5:], "stop_reason", "refusal_category"], pl.lit(None)),
     )
     priced = price_attempts(frame, BOOK)
     assert priced.drop("cost_usd").equals(frame)
@@ -249,9 +238,7 @@ def test_bulk_keeps_order_and_columns_of_large_frames() -> None:
 
 def test_bulk_reads_other_zones_and_units() -> None:
     """Midnight UTC decides the price, in whatever zone or unit a frame keeps its times."""
-    local = attempts(
-        {"model": "claude-sonnet-5-5", "cache_read_tokens": 1_000_000, "output_tokens": 0}
-    ).with_columns(
+    local = attempts({"model": "claude-sonnet-5-5", "cache_read_tokens": 1_000_000, "output_tokens": 0}).with_columns(
         pl.lit(datetime(2026, 10, 7, tzinfo=UTC))
         .dt.convert_time_zone("America/New_York")
         .dt.cast_time_unit("ms")

@@ -21,6 +21,7 @@ BOM = b"\xef\xbb\xbf"
 
 
 def zstd(data: bytes) -> bytes:
+    """The data as one zstd frame."""
     return zstandard.ZstdCompressor().compress(data)
 
 
@@ -73,12 +74,13 @@ def read_torn(path: Path) -> list[bytes]:
     end=st.sampled_from([b"\n", b"\r\n"]),
     final=st.booleans(),
     packing=st.sampled_from(list(PACKINGS)),
-    read_bytes=st.integers(1, 200),
+    read_bytes=st.integers(2, 200),
     packed_bytes=st.integers(1, 200),
     max_line=st.integers(1, 80),
 )
 def test_lines_read_back_are_the_lines_written(
     tmp_path_factory: pytest.TempPathFactory,
+    *,
     wanted: list[bytes],
     end: bytes,
     final: bool,
@@ -89,7 +91,7 @@ def test_lines_read_back_are_the_lines_written(
 ) -> None:
     """Packing, line ends, the size of a read and the limit of a line change nothing in what is read."""
     data = end.join([*wanted, b""] if final else wanted)
-    if data.startswith((BOM, b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):
+    if data.startswith((BOM, b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18")):
         data = b"{" + data
     path = tmp_path_factory.getbasetemp() / "round.jsonl"
     path.write_bytes(PACKINGS[packing](data))
@@ -104,9 +106,7 @@ def test_lines_read_back_are_the_lines_written(
 
 @pytest.mark.parametrize("packing", PACKINGS)
 @pytest.mark.parametrize("rest", [b'{"a":1}\n{"b":2}\n', b"\n", b"x", b""], ids=["lines", "blank", "one", "nothing"])
-def test_a_byte_order_mark_at_the_start_is_no_part_of_the_first_line(
-    tmp_path: Path, packing: str, rest: bytes
-) -> None:
+def test_a_byte_order_mark_at_the_start_is_no_part_of_the_first_line(tmp_path: Path, packing: str, rest: bytes) -> None:
     """Editors on Windows put three bytes before the first line; they are skipped there and nowhere else."""
     path = tmp_path / "mark.jsonl"
     path.write_bytes(PACKINGS[packing](BOM + rest))
@@ -170,18 +170,25 @@ def test_damage_and_junk_are_reported_not_taken_for_an_end(tmp_path: Path, packi
     read_torn(path)
 
 
+def test_frames_to_be_skipped_are_skipped(tmp_path: Path) -> None:
+    """`pzstd` puts such a frame before every other one, and so at the start of the file."""
+    skipped = b"\x50\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"abcd"
+    path = tmp_path / "pzstd.jsonl.zst"
+    path.write_bytes(skipped + zstd(b"a\n") + skipped + zstd(b"b\n"))
+
+    assert read(path) == [b"a\n", b"b\n"]
+
+
 def test_zeros_behind_a_gzip_file_are_padding(tmp_path: Path) -> None:
     """Tapes and some object stores pad files with zeros: gzip itself reads them as nothing."""
     path = tmp_path / "padded.jsonl.gz"
     path.write_bytes(gzip.compress(b"a\n") + b"\0" * 40_000 + gzip.compress(b"b\n") + b"\0" * 3)
 
-    assert [b"a\n", b"b\n"] == read(path)
+    assert read(path) == [b"a\n", b"b\n"]
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstd], ids=["gzip", "zstd"])
-def test_what_packs_extremely_well_is_still_unpacked_in_pieces(
-    tmp_path: Path, pack: Callable[[bytes], bytes]
-) -> None:
+def test_what_packs_extremely_well_is_still_unpacked_in_pieces(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     """A few kilobytes may unpack to hundreds of megabytes; never more than some of them are held at once."""
     path = tmp_path / "dense.jsonl"
     path.write_bytes(pack((b" " * 65_535 + b"\n") * 2_048))
@@ -206,7 +213,7 @@ def test_a_line_over_the_limit_is_kept_aside_whole(tmp_path: Path, packing: str)
 
     lines = list(read_lines(path))
 
-    assert [b"before\n", b"after\n"] == [line for line in lines if isinstance(line, bytes)]
+    assert [line for line in lines if isinstance(line, bytes)] == [b"before\n", b"after\n"]
     for line, wanted in zip(lines[1::2], [long + b"\n", long], strict=True):
         assert isinstance(line, Oversize)
         with line.spool:

@@ -141,9 +141,7 @@ def test_price_changes_take_effect_on_their_day(change: dict[str, Any]) -> None:
     day = datetime.combine(date.fromisoformat(change["day"]), datetime.min.time(), UTC)
 
     def rate(at: datetime) -> Decimal:
-        rates = BOOK.rates(
-            change["model"], at=at, total_input_tokens=change.get("total_input_tokens", 0), batch=False
-        )
+        rates = BOOK.rates(change["model"], at=at, total_input_tokens=change.get("total_input_tokens", 0), batch=False)
         return per_million(getattr(rates, change["rate"]))
 
     assert rate(day) == Decimal(change["after"])
@@ -171,9 +169,7 @@ def test_every_dated_row_is_covered_by_a_change_case() -> None:
         ("claude-sonnet-4-5", "2026-11-22", 200_000, ("3", "15", "0.3"), ("6", "22.5", "0.6")),
     ],
 )
-def test_cliffs(
-    model: str, at: str, cliff: int, below: tuple[str, str, str], above: tuple[str, str, str]
-) -> None:
+def test_cliffs(model: str, at: str, cliff: int, below: tuple[str, str, str], above: tuple[str, str, str]) -> None:
     """The cliff itself is still cheap; one token more makes the whole request dear."""
     when = datetime.fromisoformat(at).replace(tzinfo=UTC)
     for total, expected in ((0, below), (cliff, below), (cliff + 1, above)):
@@ -182,9 +178,7 @@ def test_cliffs(
         assert found == tuple(map(Decimal, expected))
 
 
-@pytest.mark.parametrize(
-    "model", ["claude-sonnet-4-6", "claude-opus-4-6", "claude-opus-5", "claude-sonnet-5-5"]
-)
+@pytest.mark.parametrize("model", ["claude-sonnet-4-6", "claude-opus-4-6", "claude-opus-5", "claude-sonnet-5-5"])
 def test_no_cliff_where_none_is_listed(model: str) -> None:
     """A million tokens of input cost the same per token as one."""
     assert BOOK.rates(model, at=NOW, total_input_tokens=1_000_000) == BOOK.rates(model, at=NOW)
@@ -202,9 +196,7 @@ def test_batch_and_geo_apply_to_tokens_but_not_to_searches() -> None:
 
 def test_rates_say_where_they_come_from() -> None:
     """Every figure on screen can name its prices."""
-    assert (
-        "checked 2026-09-29" in BOOK.rates("claude-sonnet-5-5", at=datetime(2026, 9, 30, tzinfo=UTC)).source
-    )
+    assert "checked 2026-09-29" in BOOK.rates("claude-sonnet-5-5", at=datetime(2026, 9, 30, tzinfo=UTC)).source
 
 
 def test_naive_times_are_refused() -> None:

@@ -30,7 +30,9 @@ IN_THE_ENVELOPE = {
     # These lie where parsing does not look: reading the blocks, or all of the line, finds them.
     name: bad
     for name, bad in BAD_LINES.items()
-    if not name.startswith(("block", "tool", "text block", "UTF-8 in a", "UTF-8 in m", "lone surrogate in", "nested too"))
+    if not name.startswith(
+        ("block", "tool", "text block", "UTF-8 in a", "UTF-8 in m", "lone surrogate in", "nested too")
+    )
 }
 
 

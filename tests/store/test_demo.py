@@ -250,10 +250,7 @@ def test_backlog_joins_the_classes_of_the_history(rows: Rows) -> None:
         "Contract clause review": 50,
     }
 
-    assert (
-        dict(backlog.filter(pl.col("class_name").is_in(list(known))).select("class_name", "items").rows())
-        == known
-    )
+    assert dict(backlog.filter(pl.col("class_name").is_in(list(known))).select("class_name", "items").rows()) == known
     assert backlog["items"].sum() == 1_200
     short = backlog.filter(pl.col("class_name") == "Call note summary")
     assert short["cacheable_tokens"].item() == 0

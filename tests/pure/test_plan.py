@@ -1,0 +1,274 @@
+"""Plans: every item in one job, limits never exceeded, primed exactly where it pays."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.classes import prefix_tokens
+from core.jobs.envelope import BODY_FRAME_BYTES
+from core.plan import NothingToPlan, Plan, PlannedJob, draft_plan
+from core.prices import PriceBook
+from core.requests.blocks import BLOCK_MARK_BYTES, STRING_MARK_BYTES
+from core.settings import Settings
+from tests.strategies import MODELS
+
+BOOK = PriceBook.load()
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ORDINARY = Settings()
+SCHEMA: dict[str, Any] = {
+    "item_id": pl.String,
+    "class_id": pl.String,
+    "class_name": pl.String,
+    "model": pl.String,
+    "prefix_blocks": pl.Int32,
+    "prefix_chars": pl.Int64,
+    "prefix_tokens": pl.Int64,
+    "cacheable": pl.Boolean,
+    "preview": pl.String,
+    "payload_bytes": pl.Int64,
+    "max_tokens": pl.Int64,
+    "chars": pl.Int64,
+    "mark_bytes": pl.Int64,
+    "output_tokens": pl.Float64,
+}
+PREFIX_CHARS = 20_000
+
+
+def backlog(*classes: dict[str, Any]) -> pl.DataFrame:
+    """Items as the store's `backlog` gives them: of each class `items`, with a heavy prefix unless it says other."""
+    rows = []
+    for number, wanted in enumerate(classes):
+        of: dict[str, Any] = {
+            "items": 10,
+            "model": MODELS[0],
+            "prefix_blocks": 1,
+            "prefix_chars": PREFIX_CHARS,
+            "max_tokens": 400,
+        }
+        of |= {"suffix_chars": 500, "mark_bytes": STRING_MARK_BYTES, "output_tokens": None} | wanted
+        if not of["prefix_blocks"]:
+            of |= {"prefix_chars": 0, "mark_bytes": 0}
+        tokens, cacheable = prefix_tokens(BOOK, of["model"], of["prefix_chars"])
+        rows += [
+            {name: of.get(name) for name in SCHEMA}
+            | {
+                "item_id": f"c{number}-{item}",
+                "class_id": f"{number:016x}",
+                "class_name": f"Class {number}",
+                "prefix_tokens": tokens,
+                "cacheable": cacheable,
+                "preview": "",
+                "chars": of["prefix_chars"] + of["suffix_chars"],
+                "payload_bytes": 150 + of["prefix_chars"] + of["suffix_chars"] + item,
+            }
+            for item in range(of["items"])
+        ]
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def plan(items: pl.DataFrame, settings: Settings = ORDINARY) -> Plan:
+    """Plan these items today."""
+    return draft_plan(items, book=BOOK, settings=settings, now=NOW)
+
+
+def role(of: Plan, name: str) -> list[PlannedJob]:
+    """The jobs of one role."""
+    return [job for job in of.jobs if job.role == name]
+
+
+some_classes = st.lists(
+    st.fixed_dictionaries(
+        {
+            "items": st.integers(1, 12),
+            "model": st.sampled_from([*MODELS, "claude-unheard-of"]),
+            "prefix_blocks": st.integers(0, 2),
+            "prefix_chars": st.sampled_from([0, 100, 1_500, PREFIX_CHARS]),
+            "suffix_chars": st.integers(1, 3_000),
+            "max_tokens": st.integers(1, 64_000),
+            "mark_bytes": st.sampled_from([0, BLOCK_MARK_BYTES, STRING_MARK_BYTES]),
+            "output_tokens": st.none() | st.floats(0, 5_000),
+        }
+    ),
+    min_size=1,
+    max_size=6,
+)
+some_settings = st.builds(
+    Settings,
+    max_job_requests=st.integers(1, 20),
+    max_job_bytes=st.integers(30_000, 200_000),
+    blast_radius_usd=st.sampled_from([Decimal("0.01"), Decimal(1), Decimal(25)]),
+    job_fault_rate=st.sampled_from([0.0, 1e-5, 0.5]),
+)
+
+
+def check(made: Plan, items: pl.DataFrame, settings: Settings) -> None:
+    """What holds of every plan."""
+    assigned = made.assignments
+    assert items.height == made.items == sum(job.items for job in made.jobs)
+    assert sorted(items["item_id"]) == sorted(assigned["item_id"])
+    assert list(range(len(made.jobs))) == [job.number for job in made.jobs]
+    sizes = items.select("item_id", "payload_bytes", "mark_bytes", bytes=pl.col("item_id").str.len_bytes())
+    for job in made.jobs:
+        inside = assigned.filter(job=job.number)
+        assert 1 <= job.items == inside.height <= settings.max_job_requests
+        sent = inside.join(sizes, on="item_id")
+        # `{"custom_id":"<job>-<item>","params":…},` around each, `{"requests":[` and `]}` around all.
+        each = (pl.lit(len('{"custom_id":"12345678-","params":},')) + pl.col("bytes") + pl.col("payload_bytes")).cast(
+            pl.Int64
+        )
+        marks = sent["mark_bytes"].sum() if job.marked else 0
+        exact = len('{"requests":[]}') - 1 + sent.select(each.sum()).item() + marks
+        assert exact == job.body_bytes <= settings.max_job_bytes
+        assert [job.marked] == inside["marked"].unique().to_list()
+        assert (job.class_id is None) == (inside["class_id"].n_unique() > 1)
+    order = [job.role for job in made.jobs]
+    assert sorted(order, reverse=True) == order
+
+
+@given(some_classes, some_settings)
+def test_every_item_is_in_one_job_and_no_limit_is_exceeded(classes: list[dict[str, Any]], settings: Settings) -> None:
+    """The one promise of a plan, primers included; sizes are counted to the byte."""
+    items = backlog(*classes)
+    check(plan(items, settings), items, settings)
+
+
+@given(some_classes)
+def test_a_plan_never_costs_more_than_the_same_items_without_caching(classes: list[dict[str, Any]]) -> None:
+    """Caching is planned only where it pays; a total with an unknown price is unknown, never too low."""
+    made = plan(backlog(*classes))
+
+    if any(given["model"] == "claude-unheard-of" for given in classes):
+        assert (made.predicted_usd, made.predicted_plain_usd) == (None, None)
+        return
+    assert made.predicted_usd is not None
+    assert made.predicted_plain_usd is not None
+    assert 0 < made.predicted_usd <= made.predicted_plain_usd
+    primed = bool(role(made, "primer"))
+    assert primed == (made.predicted_usd < made.predicted_plain_usd)
+
+
+@given(some_classes)
+def test_a_primer_has_one_item_of_every_marked_class_and_nothing_else_is_marked(classes: list[dict[str, Any]]) -> None:
+    """Each prefix is written once, by a real item, before the bodies that read it."""
+    made = plan(backlog(*classes))
+    primed = [job.number for job in role(made, "primer")]
+    marked = made.assignments.filter("marked")
+    writers = marked.filter(pl.col("job").is_in(primed))
+
+    assert writers["class_id"].n_unique() == writers.height
+    readers = marked.filter(~pl.col("job").is_in(primed))
+    assert set(readers["class_id"]) == set(writers["class_id"])
+    assert all(job.marked for job in role(made, "primer"))
+
+
+def test_a_class_with_a_heavy_prefix_is_primed() -> None:
+    """One real item of middling size goes first and alone; the rest follows, marked."""
+    made = plan(backlog({"items": 9}))
+
+    primer, body = made.jobs
+    assert ("primer", 1, True, "one item a prefix", f"{0:016x}") == (
+        primer.role,
+        primer.items,
+        primer.marked,
+        primer.decided_by,
+        primer.class_id,
+    )
+    assert (
+        body.role,
+        body.items,
+        body.marked,
+        body.decided_by,
+        body.class_name,
+    ) == ("body", 8, True, "all there is", "Class 0")
+    assert made.assignments.filter(job=0)["item_id"].to_list() == ["c0-4"]
+    assert made.classes["items"].item() == 9
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prefix_blocks": 0},
+        {"prefix_chars": 1_000},
+        {"items": 2},
+        {"mark_bytes": 0},
+        {"model": "claude-haiku-4-5", "prefix_chars": 15_000},
+        {"model": "claude-unheard-of"},
+    ],
+    ids=["shares nothing", "under the floor", "too few", "cannot be marked", "higher floor", "unknown model"],
+)
+def test_where_caching_cannot_pay_nothing_is_marked(change: dict[str, Any]) -> None:
+    """No mark, no primer, and the price is the plain one."""
+    made = plan(backlog(change))
+
+    assert [job.role for job in made.jobs] == ["body"]
+    assert not made.assignments["marked"].any()
+    assert made.predicted_usd == made.predicted_plain_usd
+
+
+def test_unprimed_classes_of_a_model_go_together() -> None:
+    """Small classes do not make small jobs; models are kept apart."""
+    small = {"items": 2, "prefix_chars": 100}
+    made = plan(backlog(small, small, small | {"model": MODELS[1]}))
+
+    assert [(4, None, "2 classes, unprimed"), (2, f"{2:016x}", "Class 2")] == [
+        (job.items, job.class_id, job.class_name) for job in made.jobs
+    ]
+
+
+def test_one_primer_carries_the_prefixes_of_all_models() -> None:
+    """One look at one small job shows whether all bodies may go."""
+    made = plan(backlog({}, {"model": MODELS[1]}))
+
+    (primer,) = role(made, "primer")
+    assert (primer.items, primer.class_id, primer.class_name, primer.model) == (2, None, "2 prefixes", "several")
+
+
+@pytest.mark.parametrize("limit", [{"max_job_requests": 2}, {"max_job_bytes": 45_000}])
+def test_primers_are_split_by_the_limits_like_any_job(limit: dict[str, Any]) -> None:
+    """A thousand heavy prefixes may be more than one batch takes."""
+    items, settings = backlog(*[{}] * 5), replace(ORDINARY, **limit)
+    made = plan(items, settings)
+
+    check(made, items, settings)
+    assert sorted((job.items for job in role(made, "primer")), reverse=True) == [2, 2, 1]
+    assert made.predicted_usd is not None
+    assert made.predicted_usd < (made.predicted_plain_usd or 0)
+
+
+def test_bodies_are_split_by_the_size_rule_and_say_what_decided() -> None:
+    """No job may put more dollars at risk than is affordable."""
+    items, settings = backlog({"items": 400}), replace(ORDINARY, blast_radius_usd=Decimal("0.01"))
+    made = plan(items, settings)
+    bodies = role(made, "body")
+
+    check(made, items, settings)
+    assert len(bodies) > 2
+    assert {"affordable blast radius"} == {job.decided_by for job in bodies}
+    assert all((job.predicted_usd or 1) <= settings.blast_radius_usd for job in bodies)
+    assert max(job.items for job in bodies) - min(job.items for job in bodies) <= 1
+
+
+def test_measured_output_beats_the_assumed_share() -> None:
+    """Once a class has results, its own mean counts; the plan says what it assumed."""
+    assumed, measured = plan(backlog({})), plan(backlog({"output_tokens": 5.0}))
+
+    assert (measured.predicted_usd or 0) < (assumed.predicted_usd or 0)
+    assert assumed.inputs["assumed_output_share"] == 0.4
+    assert NOW.isoformat() == assumed.inputs["prices_at"]
+
+
+def test_an_empty_backlog_is_told() -> None:
+    """There is nothing to plan, and the message says what to do."""
+    with pytest.raises(NothingToPlan, match="inbox"):
+        plan(pl.DataFrame(schema=SCHEMA))
+
+
+def test_body_frame_is_the_envelope_without_items() -> None:
+    """The last request has no comma after it."""
+    assert len('{"requests":[]}') - 1 == BODY_FRAME_BYTES
