@@ -23,7 +23,7 @@ def waiting_files(folder: Path, *, clock_seconds: float | None = None) -> Iterat
     now = time.time() if clock_seconds is None else clock_seconds
     inbox = inbox_folder(folder)
     for path in sorted(inbox.iterdir()) if inbox.is_dir() else ():
-        if path.name.endswith(SUFFIXES) and path.is_file() and now - path.stat().st_mtime >= _QUIET_SECONDS:
+        if path.name.endswith(SUFFIXES) and path.is_file() and abs(now - path.stat().st_mtime) >= _QUIET_SECONDS:
             yield path
 
 

@@ -81,9 +81,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
         environment = os.environ | {"LOTWISE_WORKSPACE": str(workspace)}
         with (
             log.open("wb") as sink,
-            subprocess.Popen(
-                command, cwd=ROOT, env=environment, stdout=sink, stderr=subprocess.STDOUT
-            ) as server,
+            subprocess.Popen(command, cwd=ROOT, env=environment, stdout=sink, stderr=subprocess.STDOUT) as server,
         ):
             try:
                 await_health(port, server, log)

@@ -8,7 +8,7 @@ from core.charts.wording import count, day, listing, usd
 
 
 def failures(frame: pl.DataFrame) -> Figure:
-    """Attempts without a usable result by day and cause, from `chart_failure_days`."""
+    """Attempts without a usable result by day and cause, from `failure_days`."""
     if frame.is_empty():
         return nothing("No failed attempts in this time: nothing to rerun.")
     series = frame.with_columns(

@@ -25,7 +25,8 @@ _MARK_ALONE = frozenset(("cache_control",))
 _UNMARKABLE = frozenset(("thinking", "redacted_thinking"))
 
 # Salts keep equal bytes in different places apart (odd 64-bit numbers, fixed for ever: hashes are stored).
-_TOOL, _SYSTEM, _SWITCH = 0x9E3779B97F4A7C15, 0x165667B19E3779F9, 0xC2B2AE3D27D4EB4F
+_TOOL, _SYSTEM = 0x9E3779B97F4A7C15, 0x165667B19E3779F9
+_SYSTEM_SWITCH, _MESSAGE_SWITCH = 0xC2B2AE3D27D4EB4F, 0xA0761D6478BD642F
 _IMAGES, _BORDER = 0x85EBCA77C2B2AE63, 0xD6E8FEB86659FD93
 _ROLES = {"user": 0x27D4EB2F165667C5, "assistant": 0x94D049BB133111EB, "system": 0xBF58476D1CE4E5B9}
 # Before the bytes of a block that is not plain text: JSON never holds it raw.
@@ -80,9 +81,9 @@ def _chain(params: Params, images: int) -> tuple[Chain, bool]:
     scope = "\x00".join([params.model, *(setting for setting in settings if not setting.endswith("=None"))])
     chain: Chain = [_scope_hash(scope)], [0], [0]
     _add_content(chain, params.tools or [], _TOOL)
-    before_system = _switches(params.output_format, params.output_config)
+    before_system = _switches(_SYSTEM_SWITCH, params.output_format, params.output_config)
     _add_content(chain, params.system or [], _SYSTEM ^ before_system)
-    before_messages = before_system ^ _switches(params.tool_choice, params.thinking) ^ images
+    before_messages = before_system ^ _switches(_MESSAGE_SWITCH, params.tool_choice, params.thinking) ^ images
     has_images = False
     for message in params.messages:
         has_images |= _add_content(chain, message.content, _ROLES[message.role] ^ before_messages)
@@ -145,8 +146,8 @@ def _scope_hash(scope: str) -> int:
     return _hash(scope.encode())
 
 
-def _switches(*values: dict[str, Any] | None) -> int:
+def _switches(salt: int, *values: dict[str, Any] | None) -> int:
     """One number for settings that change how the rest is cached; 0 where none is set."""
     if all(value is None for value in values):
         return 0
-    return _hash(_dump(values, orjson.OPT_SORT_KEYS), _SWITCH)
+    return _hash(_dump(values, orjson.OPT_SORT_KEYS), salt)

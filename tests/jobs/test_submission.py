@@ -26,7 +26,6 @@ def test_a_lost_reply_is_settled_by_adopting_the_one_batch(bench: Bench, fault: 
     (job,) = bench.submit(*lone(5))
     bench.tick()
     assert bench.state(job)[0] == "unknown"
-    assert (bench.folder / "jobs" / f"{job}.json").exists()
     bench.tick()
     assert bench.state(job) == ("running", None)
     bench.run()

@@ -22,7 +22,5 @@ def project_files(checkout: Path) -> list[Path]:
         names = [Path(name) for name in listed.stdout.decode().split("\0") if name]
     else:
         found = (path.relative_to(checkout) for path in checkout.rglob("*"))
-        names = [
-            path for path in found if FOREIGN.isdisjoint(path.parts) and not path.parts[0].endswith("_cache")
-        ]
+        names = [path for path in found if FOREIGN.isdisjoint(path.parts) and not path.parts[0].endswith("_cache")]
     return sorted(path for path in set(names) if (checkout / path).is_file())

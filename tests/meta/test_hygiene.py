@@ -11,9 +11,7 @@ LINES = 400
 # One noun per file: these names say where code was put, not what it is.
 VAGUE = {"util", "utils", "helper", "helpers", "manager", "managers", "misc"}
 # Folders where one person's files live; a path into them works on one machine only.
-PERSONAL = re.compile(
-    rb"(?<![\w./-])/(?:" + rb"|".join((b"home", b"Users", b"root", b"work")) + rb")/[\w.~-]"
-)
+PERSONAL = re.compile(rb"(?<![\w./-])/(?:" + rb"|".join((b"home", b"Users", b"root", b"work")) + rb")/[\w.~-]")
 LOCKS = ("requirements", "requirements-dev")
 
 Pins = dict[str, set[str]]
@@ -47,9 +45,7 @@ def named(path: Path) -> dict[str, Requirement]:
 def test_no_python_file_outgrows_one_reading(checkout: Path, project_files: list[Path]) -> None:
     """A file past 400 lines holds more than one noun."""
     lengths = {
-        str(path): len((checkout / path).read_bytes().splitlines())
-        for path in project_files
-        if path.suffix == ".py"
+        str(path): len((checkout / path).read_bytes().splitlines()) for path in project_files if path.suffix == ".py"
     }
 
     assert {path: length for path, length in lengths.items() if length > LINES} == {}

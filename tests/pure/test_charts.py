@@ -72,7 +72,7 @@ def jobs(*rows: dict[str, Any]) -> pl.DataFrame:
 
 
 def failed(*rows: tuple[date, str, int, str | None]) -> pl.DataFrame:
-    """Rows of `chart_failure_days`."""
+    """Rows of `failure_days`."""
     frame = pl.DataFrame(rows, schema=["day", "cause", "attempts", "cost_usd"], orient="row")
     types = (pl.Date, pl.String, pl.Int64, pl.Decimal(38, 12))
     return frame.cast(dict(zip(frame.columns, types, strict=True)))

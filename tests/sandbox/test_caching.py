@@ -134,9 +134,7 @@ def test_entries_belong_to_a_model(server: Server) -> None:
     """Another model does not read them."""
     server.run(request(system=[marked(HEAVY)]), minutes=1)
 
-    ((read, written, _),) = usages(
-        server.run(request(system=[marked(HEAVY)], model="claude-opus-5-5"), minutes=1)
-    )
+    ((read, written, _),) = usages(server.run(request(system=[marked(HEAVY)], model="claude-opus-5-5"), minutes=1))
 
     assert (read, written) == (0, depth(server))
 

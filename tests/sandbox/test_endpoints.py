@@ -153,9 +153,7 @@ def test_what_waits_at_the_deadline_expires(start: Start) -> None:
 
 @pytest.mark.parametrize("version", ["2023-06-01", "2026-10-21"])
 @pytest.mark.parametrize("credentials", [{"x-api-key": "k"}, {"authorization": "Bearer k"}])
-def test_both_versions_and_both_credentials_work(
-    shared: Server, version: str, credentials: dict[str, str]
-) -> None:
+def test_both_versions_and_both_credentials_work(shared: Server, version: str, credentials: dict[str, str]) -> None:
     """Any version and either header are accepted, and every answer says that it is simulated."""
     answer = httpx2.get(f"{shared.url}/v1/models", headers={**credentials, "anthropic-version": version})
 

@@ -62,9 +62,7 @@ def test_a_refusal_before_the_commit_makes_nothing(
     assert caught.value.type == kind
     assert ("retry-after" in caught.value.response.headers) is (fault is CreateFault.RATE_LIMITED)
     if fault is CreateFault.SPEND_LIMIT:
-        assert (
-            caught.value.response.json()["error"]["details"]["error_code"] == "enforced_spend_limit_reached"
-        )
+        assert caught.value.response.json()["error"]["details"]["error_code"] == "enforced_spend_limit_reached"
     assert count(server) == 0
     server.send(request())
     assert count(server) == 1

@@ -31,8 +31,7 @@ def test_rates_are_shares_of_items(start: Start) -> None:
     results = server.run(*requests(1000))
 
     kinds = Counter(
-        result.message.stop_reason if result.type == "succeeded" else result.type
-        for result in results.values()
+        result.message.stop_reason if result.type == "succeeded" else result.type for result in results.values()
     )
     expected = {"errored": 200, "expired": 100, "refusal": 100, "max_tokens": 200, "end_turn": 400}
     assert all(abs(kinds[kind] - count) < 60 for kind, count in expected.items()), kinds

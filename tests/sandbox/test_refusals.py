@@ -44,9 +44,7 @@ def test_a_create_over_256_megabytes_is_413(shared: Server) -> None:
     """The size of the body is a limit of its own, with the documented type."""
     headers = {"x-api-key": "k", "anthropic-version": "v"}
 
-    answer = httpx2.post(
-        f"{shared.url}/v1/messages/batches", content=bytes(256_000_001), headers=headers, timeout=60
-    )
+    answer = httpx2.post(f"{shared.url}/v1/messages/batches", content=bytes(256_000_001), headers=headers, timeout=60)
 
     assert (answer.status_code, answer.json()["error"]["type"]) == (413, "request_too_large")
 
@@ -180,10 +178,7 @@ def test_an_early_download_is_refused(server: Server) -> None:
     headers = {"x-api-key": "k", "anthropic-version": "v"}
 
     for name, status in ((batch.id, 400), ("msgbatch_unknown", 404)):
-        assert (
-            httpx2.get(f"{server.url}/v1/messages/batches/{name}/results", headers=headers).status_code
-            == status
-        )
+        assert httpx2.get(f"{server.url}/v1/messages/batches/{name}/results", headers=headers).status_code == status
 
 
 def test_errors_raise_the_classes_of_the_client(server: Server) -> None:

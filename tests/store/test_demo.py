@@ -24,6 +24,7 @@ from core.store import Store
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 SINCE = NOW - timedelta(days=90)
+ALL_DAYS = {"first": SINCE.date(), "last": NOW.date(), "class_name": None, "model": None}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,7 @@ def test_it_is_as_large_as_a_real_quarter(folder: Path) -> None:
 
 def test_everything_is_marked_as_simulated_and_in_the_past(rows: Rows) -> None:
     """Nobody may take the demo for their own spend, nor the worker for something to poll."""
-    jobs = rows("chart_jobs", since=SINCE)
+    jobs = rows("jobs_ended", **ALL_DAYS)
 
     assert jobs["simulated"].all()
     assert jobs["state"].unique().to_list() == ["done"]
@@ -132,8 +133,8 @@ def test_every_job_carries_exactly_its_attempts(history: History) -> None:
 
 def test_money_adds_up_between_views(rows: Rows, history: History) -> None:
     """Spend by day, by job and by attempt is the same to the last decimal."""
-    days = rows("chart_unit_cost_days", since=SINCE)["cost_usd"].sum()
-    jobs = rows("chart_jobs", since=SINCE)["cost_usd"].sum()
+    days = rows("trend_days", **ALL_DAYS)["cost_usd"].sum()
+    jobs = rows("jobs_ended", **ALL_DAYS)["cost_usd"].sum()
 
     assert days == jobs == history.attempts["cost_usd"].sum()
 
@@ -149,7 +150,7 @@ def test_every_attempt_has_a_price_on_its_day(history: History) -> None:
 
 def test_weekends_are_quiet_and_work_grows(rows: Rows) -> None:
     """A company works on weekdays, and more in the third month than in the first."""
-    days = rows("chart_unit_cost_days", since=SINCE).group_by("day").agg(pl.col("attempts").sum()).sort("day")
+    days = rows("trend_days", **ALL_DAYS).group_by("day").agg(pl.col("attempts").sum()).sort("day")
     weekend = pl.col("day").dt.weekday() > 5
 
     assert _mean(days.filter(weekend)) < 0.3 * _mean(days.filter(~weekend))
@@ -192,7 +193,7 @@ def test_primers_end_before_their_bodies_start(history: History) -> None:
 
 def test_past_failures_were_repaired_and_recent_ones_are_open(rows: Rows, history: History) -> None:
     """The repair button has something to do, and not the whole past."""
-    jobs = rows("chart_jobs", since=SINCE)
+    jobs = rows("jobs_ended", **ALL_DAYS)
     repairs = jobs.filter(pl.col("role") == "repair")
     still_open = jobs.filter(pl.col("open_failures") > 0)
     left = _open(history)
@@ -290,7 +291,7 @@ def _open(history: History) -> pl.DataFrame:
 
 
 def _weeks(rows: Rows, name: str) -> pl.DataFrame:
-    return rows("chart_unit_cost_days", since=SINCE).filter(pl.col("class_name") == name).sort("day")
+    return rows("trend_days", **ALL_DAYS).filter(pl.col("class_name") == name).sort("day")
 
 
 def _mean(days: pl.DataFrame) -> float:
