@@ -7,7 +7,7 @@ import orjson
 
 from benchmarks.corpus import write_requests
 from benchmarks.timing import Ratio, compare
-from core.group_files import group_files
+from core.intake.group_files import group_files
 from core.prices import PriceBook
 
 

@@ -8,14 +8,14 @@ from typing import IO
 
 from core.errors import LotwiseError
 from core.export import export as export_rows
-from core.imports import ImportReport, rejects_path
-from core.inbox import accept
+from core.intake.imports import ImportReport, rejects_path
+from core.intake.inbox import accept
 from core.jobs.journal import record_plan
 from core.jobs.priming import send_held
 from core.jobs.repair import NoSuchJob, Repair, Slice, failed_slice, repair_slice
 from core.jobs.sending import give_up
 from core.jobs.states import JobState
-from core.plan import Plan, draft_plan
+from core.planning.plan import Plan, draft_plan
 from core.requests.files import request_files
 from core.workspace import Workspace
 

@@ -9,11 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from core.classes import regroup
 from core.errors import LotwiseError
 from core.gateway import Gateway, GatewayDown
-from core.imports import ImportReport, import_file
-from core.inbox import inbox_folder, put_away, waiting_files
+from core.intake.classes import regroup
+from core.intake.imports import ImportReport, import_file
+from core.intake.inbox import inbox_folder, put_away, waiting_files
 from core.jobs.polling import poll
 from core.jobs.priming import release
 from core.jobs.results import ResultsBroken, fetch_results

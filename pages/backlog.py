@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from core import actions
-from core.inbox import inbox_folder
+from core.intake.inbox import inbox_folder
 from pages import frame, imports, proposal
 from pages.session import workspace
 from pages.words import say

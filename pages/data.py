@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import actions
 from core.jobs.repair import Slice
-from core.plan import NothingToPlan, Plan
+from core.planning.plan import NothingToPlan, Plan
 from core.store import Store
 from core.workspace import Workspace
 from pages import formats

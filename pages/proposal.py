@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from core import actions
-from core.plan import Plan
+from core.planning.plan import Plan
 from core.prices import UnknownModel
 from pages import data, formats, frame, pictures
 from pages.session import workspace

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.local_api import serve
+from core.commands.local_api import serve
 from core.workspace import Workspace, default_folder
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import polars as pl
 
-from core.classes import regroup
 from core.demo.backlog import write_backlog
 from core.demo.history import History, simulate
 from core.demo.payloads import write_payloads
-from core.imports import import_file
+from core.intake.classes import regroup
+from core.intake.imports import import_file
 from core.prices import PriceBook
 from core.store import Store, Transaction
 

@@ -9,13 +9,13 @@ from hashlib import blake2b
 import numpy as np
 import polars as pl
 
-from core.costs import class_cost, price_attempts
 from core.demo.failures import EXPIRED, OPEN, PAST, PAST_SHARE, OpenSlice
 from core.demo.rows import Faults, Row, Slice, attempt_rows, import_row, item_rows, job_row, plan_row
 from core.demo.scenario import DAYS, ClassOfWork, classes
 from core.demo.texts import class_id, prefix
 from core.demo.usage import SPREAD, Caching, draw, prefix_tokens
 from core.prices import Model, PriceBook
+from core.prices.costs import class_cost, price_attempts
 
 _NANO = Decimal("1e-9")
 _WEEKEND = (5, 6)

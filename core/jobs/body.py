@@ -6,10 +6,10 @@ from typing import Any
 
 import orjson
 
-from core.caching import mark
 from core.errors import LotwiseError
-from core.jobs.envelope import BETWEEN, HEAD, TAIL, request
-from core.payloads import PayloadReader
+from core.intake.payloads import PayloadReader
+from core.planning.caching import mark
+from core.planning.envelope import BETWEEN, HEAD, TAIL, request
 from core.store import Store
 
 

@@ -7,9 +7,9 @@ import orjson
 import polars as pl
 
 from core.errors import LotwiseError
-from core.jobs.identity import custom_ids, new_job_id
 from core.jobs.states import JobState
-from core.plan import Plan
+from core.planning.identity import custom_ids, new_job_id
+from core.planning.plan import Plan
 from core.prices.book import MONEY
 from core.store import Store, Transaction
 

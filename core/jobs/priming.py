@@ -6,10 +6,10 @@ from typing import Any
 import polars as pl
 
 from core.jobs.causes import RESUBMIT
-from core.jobs.envelope import body_bytes
-from core.jobs.identity import custom_ids, new_job_id
 from core.jobs.journal import JOB_SCHEMA
 from core.jobs.states import JobState
+from core.planning.envelope import body_bytes
+from core.planning.identity import custom_ids, new_job_id
 from core.store import Store, Transaction
 
 # What is left of an entry's life must cover the next job's own way to the model.

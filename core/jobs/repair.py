@@ -9,12 +9,12 @@ import polars as pl
 from core.errors import LotwiseError
 from core.gateway import ONE_HOUR
 from core.jobs.causes import RESUBMIT, explain
-from core.jobs.envelope import body_bytes
-from core.jobs.identity import new_job_id
 from core.jobs.journal import add_jobs
 from core.jobs.priming import warm_since
 from core.jobs.states import JobState
-from core.plan import SEVERAL, item_price
+from core.planning.envelope import body_bytes
+from core.planning.identity import new_job_id
+from core.planning.plan import SEVERAL, item_price
 from core.prices import PriceBook
 from core.settings import Settings
 from core.store import Store, Transaction

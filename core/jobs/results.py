@@ -8,11 +8,11 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from core.costs import price_attempts
 from core.errors import LotwiseError
 from core.gateway import Gateway, RemoteBatch
 from core.jobs.causes import classify
 from core.prices import PriceBook
+from core.prices.costs import price_attempts
 from core.store import Store, Transaction
 from core.store.statements import statements
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.command_line import main
+from core.commands.command_line import main
 
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
@@ -41,7 +41,7 @@ def fast(monkeypatch: pytest.MonkeyPatch, workspace_dir: Path) -> None:
     monkeypatch.setenv("LOTWISE_SANDBOX_TIME_SCALE", "100000")
     monkeypatch.setenv("LOTWISE_SANDBOX_ERROR_RATE", "0")
     monkeypatch.setenv("LOTWISE_SANDBOX_EXPIRY_RATE", "0")
-    monkeypatch.setattr("core.command_line._STEP_SECONDS", 0.01)
+    monkeypatch.setattr("core.commands.command_line._STEP_SECONDS", 0.01)
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import anthropic
 import httpx2
 import pytest
 
-from core.command_line import main
-from core.local_api import OwnerSilent, RefusedByOwner, ask_owner, serve
+from core.commands.command_line import main
+from core.commands.local_api import OwnerSilent, RefusedByOwner, ask_owner, serve
+from core.commands.verbs import UnknownVerb, run_verb
 from core.loopback import LoopbackServer
 from core.store import Owner
-from core.verbs import UnknownVerb, run_verb
 from core.workspace import Workspace
 from tests.cli.conftest import Call, Run
 

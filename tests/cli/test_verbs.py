@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from core import actions
-from core.command_line import main
+from core.commands.command_line import main
 from core.export import UnknownExport
 from core.workspace import Workspace
 from tests.cli.conftest import Call, line
@@ -297,7 +297,7 @@ def test_interrupting_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("core.command_line.run_verb", interrupted)
+    monkeypatch.setattr("core.commands.command_line.run_verb", interrupted)
 
     assert main(["plan"]) == 1
     assert capsys.readouterr().out == ""

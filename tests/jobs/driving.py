@@ -84,7 +84,7 @@ class Bench:
         self.faults = Faults()
         self.settings = Settings(**{"settle_seconds": 120.0, **settings})
         patch.setattr("core.workspace.utc_now", self.clock)
-        patch.setattr("core.jobs.identity.secrets", random.Random(0))  # outcomes are drawn from the ids sent
+        patch.setattr("core.planning.identity.secrets", random.Random(0))  # outcomes are drawn from the ids sent
         self.server = Recorder()
         self._serve(options)
         self.workspace = self._open()

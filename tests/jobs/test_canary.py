@@ -93,7 +93,7 @@ def test_a_body_of_one_item_is_not_taken_for_priming(make_bench: MakeBench) -> N
 
 def test_a_prefix_under_the_real_floor_is_sent_without_marks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """An estimate above the floor can be wrong: where the primer neither wrote nor read, marks only mislead."""
-    for module in ("core.classes", "core.plan"):
+    for module in ("core.intake.classes", "core.planning.plan"):
         monkeypatch.setattr(f"{module}.prefix_tokens", lambda *_: (5_000, True))
     primer, body = bench.submit(*(request(f"item-{n}", system=prefix("short", 10)) for n in range(6)))
     bench.run()

@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core import actions
-from core.jobs.identity import short_item
 from core.jobs.journal import PlanOutdated, record_plan
-from core.plan import NothingToPlan
+from core.planning.identity import short_item
+from core.planning.plan import NothingToPlan
 from tests.jobs.driving import Bench, MakeBench, lone, marks, shared
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from core.costs import Usage, attempt_cost
+from core.prices.costs import Usage, attempt_cost
 from tests.jobs.driving import Bench, MakeBench, lone, shared
 
 COUNTS = (

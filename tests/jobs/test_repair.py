@@ -12,7 +12,7 @@ import pytest
 
 from core import actions
 from core.jobs.repair import NoSuchJob, NothingToRepair
-from core.plan import NothingToPlan
+from core.planning.plan import NothingToPlan
 from core.sandbox import CreateFault
 from tests.jobs.driving import Bench, MakeBench, lone, marks, request, shared
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from core import actions
-from core.inbox import accept, put_away
+from core.intake.inbox import accept, put_away
+from core.intake.payloads import payload_path
 from core.jobs.body import BodySizeWrong
-from core.payloads import payload_path
 from tests.jobs.driving import Bench, MakeBench, lone
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from core.caching import mark
+from core.planning.caching import mark
 from core.requests.blocks import BLOCK_MARK_BYTES, STRING_MARK_BYTES, Chain, any_chain, chain_of
 from core.requests.request import parse_request
 from tests.strategies import Json, few_texts, line, params, request, unprompted_changes

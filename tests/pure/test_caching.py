@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.caching import BlockOutOfReach, mark
+from core.planning.caching import BlockOutOfReach, mark
 from tests.strategies import Json, request
 
 MARK = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}

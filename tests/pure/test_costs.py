@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.costs import (
+from core.prices import NaiveTime, PriceBook, UnknownModel, UnpricedModel
+from core.prices.costs import (
     BILLED_REFUSALS,
     BILLED_REFUSALS_SINCE,
     UnknownOutcome,
@@ -22,7 +23,6 @@ from core.costs import (
     class_cost,
     price_attempts,
 )
-from core.prices import NaiveTime, PriceBook, UnknownModel, UnpricedModel
 
 BOOK = PriceBook.load()
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import grouping
-from core.classes import group_frame, prefix_tokens
-from core.group_files import Grouping, group_files
-from core.grouping import Chains, Classes, find_classes
+from core.intake.classes import group_frame
+from core.intake.group_files import Grouping, group_files
+from core.planning import grouping
+from core.planning.grouping import Chains, Classes, find_classes
+from core.planning.tokens import prefix_tokens
 from core.prices import PriceBook
 from core.requests.blocks import chain_of
 from core.requests.request import parse_request

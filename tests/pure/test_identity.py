@@ -9,8 +9,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.jobs.envelope import BETWEEN, BODY_FRAME_BYTES, HEAD, TAIL, body_bytes, request, request_bytes
-from core.jobs.identity import ITEM_LENGTH, custom_id_bytes, custom_ids, new_job_id, short_item
+from core.planning.envelope import BETWEEN, BODY_FRAME_BYTES, HEAD, TAIL, body_bytes, request, request_bytes
+from core.planning.identity import ITEM_LENGTH, custom_id_bytes, custom_ids, new_job_id, short_item
 from tests.strategies import custom_ids as item_ids
 from tests.strategies import json_values
 

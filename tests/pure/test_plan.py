@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.classes import prefix_tokens
-from core.jobs.envelope import BODY_FRAME_BYTES
-from core.plan import NothingToPlan, Plan, PlannedJob, draft_plan
+from core.planning.envelope import BODY_FRAME_BYTES
+from core.planning.plan import NothingToPlan, Plan, PlannedJob, draft_plan
+from core.planning.tokens import prefix_tokens
 from core.prices import PriceBook
 from core.requests.blocks import BLOCK_MARK_BYTES, STRING_MARK_BYTES
 from core.settings import Settings

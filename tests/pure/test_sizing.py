@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.sizing import job_size, split_evenly
+from core.planning.sizing import job_size, split_evenly
 
 ORDINARY: dict[str, Any] = {
     "item_usd": 0.002,

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.caching import mark
-from core.classes import regroup
-from core.imports import import_file
+from core.intake.classes import regroup
+from core.intake.imports import import_file
 from core.jobs.body import BodySizeWrong, write_body
-from core.jobs.identity import short_item
 from core.jobs.journal import PlanOutdated, record_plan
 from core.jobs.states import JobState
-from core.plan import Plan, draft_plan
+from core.planning.caching import mark
+from core.planning.identity import short_item
+from core.planning.plan import Plan, draft_plan
 from core.prices import PriceBook
 from core.settings import Settings
 from core.store import Store

@@ -15,8 +15,8 @@ from polars.testing import assert_frame_equal
 
 from core.demo import DemoSummary, build_demo
 from core.demo.history import History, simulate
+from core.intake.payloads import PayloadReader
 from core.jobs.causes import explain
-from core.payloads import PayloadReader
 from core.prices import PriceBook
 from core.requests.blocks import chain_of
 from core.requests.request import parse_request

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from core.export import EXPORTS, NotWritable, UnknownExport, UnknownFormat, export
-from core.imports import import_file
+from core.intake.imports import import_file
 from core.jobs.results import results_path
 from core.store import Store, Transaction
 from tests.strategies import line, request

@@ -12,7 +12,7 @@ IMPORT = """
 import resource, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from core.imports import import_file
+from core.intake.imports import import_file
 from core.store import Store
 folder = Path(sys.argv[1])
 store = Store.open(folder / "lotwise.duckdb")

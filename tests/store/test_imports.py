@@ -13,9 +13,9 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core import imports
-from core.imports import ImportReport, import_file, rejects_path
-from core.payloads import PayloadReader
+from core.intake import imports
+from core.intake.imports import ImportReport, import_file, rejects_path
+from core.intake.payloads import PayloadReader
 from core.requests.blocks import chain_of
 from core.requests.lines import MAX_LINE_BYTES, FileUnreadable
 from core.requests.request import parse_request

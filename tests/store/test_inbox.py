@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.inbox import accept, inbox_folder, put_away, waiting_files
+from core.intake.inbox import accept, inbox_folder, put_away, waiting_files
 
 NOW = 1_800_000_000.0
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from core.classes import class_id, prefix_tokens
-from core.grouping import Chains, Classes, find_classes
+from core.planning.grouping import Chains, Classes, class_id, find_classes
+from core.planning.tokens import prefix_tokens
 from core.prices import PriceBook
 from core.requests.blocks import chain_of
 from core.requests.lines import Oversize, read_lines

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from core.classes import prefix_tokens
-from core.costs import class_cost
 from core.errors import LotwiseError
-from core.jobs.envelope import BODY_FRAME_BYTES, request_bytes
-from core.jobs.identity import custom_id_bytes
+from core.planning.envelope import BODY_FRAME_BYTES, request_bytes
+from core.planning.identity import custom_id_bytes
+from core.planning.sizing import job_size, split_evenly
+from core.planning.tokens import prefix_tokens
 from core.prices import PriceBook, UnknownModel, UnpricedModel
+from core.prices.costs import class_cost
 from core.settings import Settings
-from core.sizing import job_size, split_evenly
 
 # Writing an entry for an hour pays from the third reader on: n > (w - r) / (1 - r) with w = 2, r <= 0.1.
 _LEAST_PRIMED = 3

@@ -14,7 +14,7 @@ from typing import IO, Any
 import orjson
 import polars as pl
 
-from core.payloads import PayloadWriter, without_marks
+from core.intake.payloads import PayloadWriter, without_marks
 from core.requests.blocks import chain_of
 from core.requests.lines import FileTornApart, Oversize, read_lines
 from core.requests.request import NotARequest, parse_request, why_not

@@ -76,6 +76,11 @@ class Classes:
     first: Ints
 
 
+def class_id(key: int) -> str:
+    """The stable name of a class: the running hash at the end of its prefix."""
+    return f"{key:016x}"
+
+
 def find_classes(hashes: UInts, depths: Ints, ends: Ints) -> Classes:
     """Group items, given as flat chains, by the prefix that is worth sharing.
 

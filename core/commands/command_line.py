@@ -9,18 +9,18 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from core.commands.local_api import ask_owner, to_json
+from core.commands.plain_text import plain
+from core.commands.verbs import ALL, Document, run_verb
 from core.demo import build_demo
 from core.errors import LotwiseError
 from core.export import EXPORTS
-from core.group_files import Grouping, group_files
-from core.local_api import ask_owner, to_json
+from core.intake.group_files import Grouping, group_files
 from core.loopback import LoopbackServer
-from core.plain_text import plain
 from core.prices import PriceBook
 from core.requests.files import request_files
 from core.sandbox import SandboxOptions, create_app
 from core.store import StoreBusy
-from core.verbs import ALL, Document, run_verb
 from core.workspace import Workspace, default_folder
 
 _STEP_SECONDS = 0.5

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from core.commands.verbs import Document, run_verb
 from core.errors import LotwiseError
 from core.loopback import LoopbackServer
 from core.store import Owner
-from core.verbs import Document, run_verb
 from core.workspace import Workspace
 
 # An import of 256 MB takes seconds; a stuck owner should still let the caller go.

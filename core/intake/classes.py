@@ -7,30 +7,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from core.grouping import Classes, find_classes
-from core.payloads import PayloadReader
-from core.prices import PriceBook, UnknownModel
+from core.intake.payloads import PayloadReader
+from core.planning.grouping import Classes, class_id, find_classes
+from core.planning.tokens import prefix_tokens
+from core.prices import PriceBook
 from core.store import Store
 
-# For a model that the price book does not list: the older tokenizer's rough measure.
-_UNKNOWN_CHARS_PER_TOKEN = 3.5
 _PREVIEW_CHARS = 400
 _NAME_CHARS = 60
-
-
-def prefix_tokens(book: PriceBook, model: str, chars: int) -> tuple[int, bool]:
-    """Estimated tokens of a prefix of `chars` characters, and whether that reaches the model's cache floor."""
-    try:
-        listed = book.model(model)
-    except UnknownModel:
-        return round(chars / _UNKNOWN_CHARS_PER_TOKEN), False
-    tokens = round(chars / listed.chars_per_token)
-    return tokens, tokens >= listed.cache_floor_tokens
-
-
-def class_id(key: int) -> str:
-    """The stable name of a class: the running hash at the end of its prefix."""
-    return f"{key:016x}"
 
 
 def regroup(store: Store, folder: Path, book: PriceBook, *, now: datetime) -> None:

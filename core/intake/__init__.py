@@ -1,0 +1,1 @@
+"""Taking work in: files and uploads become stored items and their classes."""
