@@ -22,7 +22,7 @@ from core.store import Store, Transaction
 
 # Lines and bytes of parameters gathered before they are stored in one transaction.
 _CHUNK_LINES = 5_000
-_CHUNK_BYTES = 16 << 20
+_CHUNK_BYTES = 8 << 20
 _OTHER_BODY = "custom_id is already taken by an item with other content: give the changed request a new custom_id"
 
 _ITEM_SCHEMA: dict[str, Any] = {

@@ -28,7 +28,7 @@ def release(store: Store, job: dict[str, Any], *, now: datetime, lifetime: timed
     Entry written or read: send it. Neither, though the item succeeded: the prefix lies under the model's floor
     after all, so send it without marks, which could only mislead. A passing failure: prime once more with another
     item. Any other failure, or a second one: hold the body, because it would fail the same way. An entry that may
-    have gone cold meanwhile is written anew: every item of a cold body would pay for writing it.
+    have gone cold meanwhile is written anew, once: every item of a cold body would pay for writing it.
     """
     primer = store.query("job", job_id=job["primer_job_id"]).row(0, named=True)
     if primer["state"] not in _OVER:
@@ -40,15 +40,16 @@ def release(store: Store, job: dict[str, Any], *, now: datetime, lifetime: timed
         if not tx.run("still_waits", job_id=job["job_id"], primer_job_id=primer["job_id"]):
             return
         spare = job["item_count"] > 1
+        first = primer["parent_job_id"] is None
         if canary is not None and canary["usable"]:
             cold = primer["ended_at"] is None or primer["ended_at"] < warm_since(now, lifetime)
-            if canary["cached_tokens"] and cold and spare:
+            if canary["cached_tokens"] and cold and spare and first:
                 _prime_again(tx, job, primer, now)
                 return
             if cold or not canary["cached_tokens"]:
                 _unmark(tx, job["job_id"])
             tx.run("set_state", job_id=job["job_id"], state=JobState.PLANNED, reason=None)
-        elif spare and canary is not None and _passing(canary, primer):
+        elif spare and first and canary is not None and _passing(canary, primer):
             _prime_again(tx, job, primer, now)
         else:
             said = f"{canary['cause']}: {canary['message'] or 'not usable'}" if canary else "not sent"
@@ -76,8 +77,7 @@ def send_held(tx: Transaction, job_id: str) -> bool:
 
 def _passing(canary: dict[str, Any], primer: dict[str, Any]) -> bool:
     """Whether another item may well come through; a primer that was refused or called off is not tried again."""
-    first = primer["parent_job_id"] is None and primer["state"] == JobState.DONE
-    return first and canary["action"] == RESUBMIT
+    return bool(primer["state"] == JobState.DONE and canary["action"] == RESUBMIT)
 
 
 def _unmark(tx: Transaction, job_id: str) -> None:

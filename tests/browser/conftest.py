@@ -128,6 +128,8 @@ def wait_until_idle(page: Page) -> None:
 
 def check_accessibility(page: Page) -> None:
     """Run axe over the page; only Streamlit's own unnamed metric sparklines are excused."""
+    # What fades in is judged when it has arrived.
+    page.wait_for_function("document.getAnimations().every(move => move.playState !== 'running')")
     found = Axe().run(page).response["violations"]
     faults = []
     for violation in found:

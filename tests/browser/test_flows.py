@@ -50,7 +50,7 @@ def test_from_a_file_to_a_repaired_job(
     """Upload, see the class and the rejected line, submit, watch, open the job, repair its failed slice."""
     monkeypatch.setenv("LOTWISE_SANDBOX_ERROR_RATE", "0.3")
     monkeypatch.setenv("LOTWISE_SANDBOX_EXPIRY_RATE", "0")
-    monkeypatch.setenv("LOTWISE_SANDBOX_TIME_SCALE", "2000")
+    monkeypatch.setenv("LOTWISE_SANDBOX_TIME_SCALE", "400")
     with serve(workspace_dir) as url:
         page.goto(url)
         idle(page)

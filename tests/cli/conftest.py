@@ -38,7 +38,7 @@ def line(item: str, **params: Any) -> dict[str, Any]:
 def fast(monkeypatch: pytest.MonkeyPatch, workspace_dir: Path) -> None:
     """The embedded server runs a hundred thousand times faster than life, and everybody means one workspace."""
     monkeypatch.setenv("LOTWISE_WORKSPACE", str(workspace_dir))
-    monkeypatch.setenv("LOTWISE_SANDBOX_TIME_SCALE", "100000")
+    monkeypatch.setenv("LOTWISE_SANDBOX_TIME_SCALE", "400")
     monkeypatch.setenv("LOTWISE_SANDBOX_ERROR_RATE", "0")
     monkeypatch.setenv("LOTWISE_SANDBOX_EXPIRY_RATE", "0")
     monkeypatch.setattr("core.commands.command_line._STEP_SECONDS", 0.01)
