@@ -15,11 +15,11 @@ Row = dict[str, Any]
 
 WINDOW_DAYS = 14
 RISE = 0.05
-"""A class whose unit cost rose by less than this is noise, not news (facts/finops.md §4 on small steps)."""
+"""A class whose unit cost rose by less than this is noise, not news."""
 COLD = 0.5
-"""Below about half reads, a one-hour cache write costs more than it saves (facts/api.md §6)."""
+"""Below about half reads, a one-hour cache write costs more than it saves: (w - 1)/(w - r), prompt caching page."""
 WARM = 0.9
-"""What a primed class reaches (facts/caching-and-sizing.md §3): the saving is reckoned against it."""
+"""What a primed class reaches, one writer to many readers: the saving is reckoned against it."""
 SHOWN = 3
 """Steps of one kind: the list is for the next hour, not for the quarter."""
 

@@ -13,7 +13,7 @@ from pages.session import workspace
 from pages.words import plain, say, term
 
 LEAST_PRIMED = 3
-"""Writing a prefix for an hour pays from its third item on (facts/api.md §6)."""
+"""Writing a prefix for an hour pays from its third item on: (w - r)/(1 - r), prompt caching page."""
 _ASKED = "submit-asked"
 _SUBMITTED = "submit-done"
 
