@@ -6,14 +6,12 @@ import polars as pl
 import streamlit as st
 
 from core import actions
-from core.planning.plan import Plan
+from core.planning.plan import LEAST_PRIMED, Plan
 from core.prices import UnknownModel
 from pages import data, formats, frame, pictures
 from pages.session import workspace
 from pages.words import plain, say, term
 
-LEAST_PRIMED = 3
-"""Writing a prefix for an hour pays from its third item on: (w - r)/(1 - r), prompt caching page."""
 _ASKED = "submit-asked"
 _SUBMITTED = "submit-done"
 

@@ -21,7 +21,7 @@ from core.prices.costs import class_cost
 from core.settings import Settings
 
 # Writing an entry for an hour pays from the third reader on: n > (w - r) / (1 - r) with w = 2, r <= 0.1.
-_LEAST_PRIMED = 3
+LEAST_PRIMED = 3
 SEVERAL = "several"
 
 
@@ -139,7 +139,7 @@ def item_price(items: pl.DataFrame, *, book: PriceBook, settings: Settings, now:
 
 def _worth_priming(items: pl.DataFrame, price: ItemPrice) -> bool:
     """Whether one writer and the rest reading is cheaper, and possible: floor reached, block can carry a mark."""
-    possible = items["cacheable"][0] and items["mark_bytes"].min() and items.height >= _LEAST_PRIMED
+    possible = items["cacheable"][0] and items["mark_bytes"].min() and items.height >= LEAST_PRIMED
     return bool(possible) and price.write + (items.height - 1) * price.read < items.height * price.plain
 
 
