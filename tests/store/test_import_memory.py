@@ -9,7 +9,7 @@ import pytest
 from benchmarks.corpus import write_requests
 
 IMPORT = """
-import resource, sys
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from core.intake.imports import import_file
@@ -18,12 +18,14 @@ folder = Path(sys.argv[1])
 store = Store.open(folder / "lotwise.duckdb")
 report = import_file(store, folder, folder / "requests.jsonl", now=datetime.now(UTC))
 store.close()
-print(report.bytes, report.added, report.rejected, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Not getrusage: its peak counts the process that started this one, too.
+peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(report.bytes, report.added, report.rejected, peak)
 """
-MOST_MEGABYTES = 700
+MOST_MEGABYTES = 600
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the peak is counted in other units")
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_256_mb_are_imported_in_bounded_memory(tmp_path: Path, checkout: Path) -> None:
     """The largest body of a batch, as a file: 100,000 requests in far less memory than a few copies of it."""
     requests = tmp_path / "requests.jsonl"
