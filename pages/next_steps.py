@@ -20,6 +20,8 @@ COLD = 0.5
 """Below about half reads, a one-hour cache write costs more than it saves: (w - 1)/(w - r), prompt caching page."""
 WARM = 0.9
 """What a primed class reaches, one writer to many readers: the saving is reckoned against it."""
+_TIMES = 2
+"""From here on a rise reads better as a multiple than in percent."""
 SHOWN = 3
 """Steps of one kind: the list is for the next hour, not for the quarter."""
 
@@ -72,10 +74,12 @@ def _repairs() -> Iterator[Step]:
 def _costlier(today: date, cold: dict[str, Row]) -> Iterator[Step]:
     """Classes that got dearer; where the cache went cold, that is said with it and not a step of its own."""
     for row in data.read("unit_cost_rises", **_window(today), rise=RISE).iter_rows(named=True):
-        rise = formats.change(row["unit_cost_usd"], row["unit_cost_before_usd"])
+        ratio = float(row["unit_cost_usd"] / row["unit_cost_before_usd"])
         why = cold.pop(row["class_id"], None)
         yield Step(
-            what=say("next.rise", name=row["class_name"], rise=formats.percent(rise)),
+            what=say("next.rise_times", name=row["class_name"], rise=f"{ratio:.1f}")
+            if ratio >= _TIMES
+            else say("next.rise", name=row["class_name"], rise=formats.percent(ratio - 1)),
             money=say(
                 "next.rise_money_cold" if why else "next.rise_money",
                 dollars=formats.money(row["extra_usd"]),

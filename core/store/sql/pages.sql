@@ -57,17 +57,17 @@ ORDER BY repairable DESC, items DESC, job_id
 LIMIT $limit
 
 -- name: unit_cost_rises
--- Classes whose cost per usable item rose in the $days up to $today against the $days before, dearest first.
+-- Classes whose cost per usable item in the $days up to $today is above that of the $days four weeks earlier.
 SELECT class_id, any_value(class_name) AS class_name,
        now_usd / now_units AS unit_cost_usd, before_usd / before_units AS unit_cost_before_usd,
        (now_usd / now_units - before_usd / before_units) * now_units AS extra_usd
 FROM (SELECT class_id, any_value(class_name) AS class_name,
              sum(cost_usd) FILTER (day > $today::DATE - $days) AS now_usd,
              nullif(sum(units) FILTER (day > $today::DATE - $days), 0)::DOUBLE AS now_units,
-             sum(cost_usd) FILTER (day <= $today::DATE - $days) AS before_usd,
-             nullif(sum(units) FILTER (day <= $today::DATE - $days), 0)::DOUBLE AS before_units
+             sum(cost_usd) FILTER (day <= $today::DATE - 28) AS before_usd,
+             nullif(sum(units) FILTER (day <= $today::DATE - 28), 0)::DOUBLE AS before_units
       FROM unit_cost_day
-      WHERE day > $today::DATE - 2 * $days AND day <= $today::DATE
+      WHERE day > $today::DATE - 28 - $days AND day <= $today::DATE
       GROUP BY class_id)
 WHERE now_usd / now_units > before_usd / before_units * (1 + $rise)
 GROUP BY ALL
