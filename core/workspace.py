@@ -9,6 +9,7 @@ from typing import Self
 
 from core.account import open_gateway
 from core.gateway import Gateway
+from core.intake.inbox import inbox_folder
 from core.loopback import LoopbackServer
 from core.prices import PriceBook
 from core.settings import Settings
@@ -57,6 +58,7 @@ class Workspace:
         """Open (or make) the workspace in `folder`. Raises `StoreBusy` while another process owns it."""
         folder = folder.resolve()
         store = Store.open(folder / "lotwise.duckdb")
+        inbox_folder(folder).mkdir(exist_ok=True)
         try:
             return cls(folder, store, settings or Settings.load(), gateway)
         except BaseException:

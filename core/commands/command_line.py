@@ -25,6 +25,7 @@ from core.workspace import Workspace, default_folder
 
 _STEP_SECONDS = 0.5
 _SHOWN_REJECTS = 20
+_LAST_PORT = 65_535
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     if document is not None:
         _say(to_json(document) if arguments.json else plain(arguments.verb, document).encode(), sys.stdout)
-    return 0
+    return 1 if document and document.get("problems") else 0
 
 
 def _fail(error: Exception, message: str, context: Document, *, as_json: bool) -> int:
@@ -109,6 +110,14 @@ def _demo(arguments: argparse.Namespace) -> Document:
     return asdict(build_demo(arguments.workspace))
 
 
+def _port(text: str) -> int:
+    """A port number; argparse makes wrong usage of the error."""
+    port = int(text)
+    if not 0 <= port <= _LAST_PORT:
+        raise ValueError(text)
+    return port
+
+
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON document on standard output")
@@ -174,7 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--to", type=Path, required=True, metavar="FILE.csv|.parquet|.jsonl")
 
     sandbox = verb("sandbox", "run the local Message Batches server", _sandbox)
-    sandbox.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    sandbox.add_argument("--port", type=_port, default=0, help="0 takes a free one")
     sandbox.add_argument("--folder", type=Path, default=None, help="keep its state here over restarts")
     for option in fields(SandboxOptions):
         flag = f"--{option.name.replace('_', '-')}"

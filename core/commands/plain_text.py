@@ -5,6 +5,7 @@ from typing import Any
 
 Document = dict[str, Any]
 _ROWS = 40
+_CENT = Decimal("0.01")
 _COLUMNS = {
     "classes": ("items", "class_name", "model", "prefix_tokens", "cacheable"),
     "groups": ("items", "model", "prefix_tokens", "cacheable", "id"),
@@ -21,6 +22,7 @@ _COLUMNS = {
     ),
     "plan": ("role", "class_name", "model", "items", "body_bytes", "predicted_usd", "predicted_plain_usd"),
     "reasons": ("line", "custom_id", "reason"),
+    "repairs": ("job_id", "items", "repairable", "causes", "predicted_usd", "repair_job_id"),
     "causes": ("cause", "action", "items", "says"),
 }
 
@@ -37,7 +39,7 @@ def plain(verb: str, document: Document) -> str:
             for row in value:
                 lines += [plain(verb, {"reasons": row["reasons"]})] if row.get("reasons") else []
         elif value is not None and not isinstance(value, (list, tuple)):
-            lines.append(f"{name.replace('_', ' ')}: {_cell(value)}")
+            lines.append(f"{name.replace('_', ' ')}: {_cell(name, value)}")
         elif value:
             lines.append(f"{name.replace('_', ' ')}: {', '.join(str(part) for part in value)}")
     return "\n".join(lines)
@@ -48,17 +50,19 @@ def _is_table(value: Any) -> bool:
 
 
 def _table(rows: list[Document], columns: tuple[str, ...]) -> list[str]:
-    shown = [columns, *(tuple(_cell(row.get(column)) for column in columns) for row in rows[:_ROWS])]
+    shown = [columns, *(tuple(_cell(column, row.get(column)) for column in columns) for row in rows[:_ROWS])]
     widths = [max(len(row[index]) for row in shown) for index in range(len(columns))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]
     return lines if len(rows) <= _ROWS else [*lines, f"… and {len(rows) - _ROWS:,} more; --json shows all"]
 
 
-def _cell(value: Any) -> str:
+def _cell(name: str, value: Any) -> str:
     if value is None:
         return "-"
-    if isinstance(value, Decimal):
-        return f"${value:,.4f}"
+    if name.endswith("_usd"):
+        # Money comes as a number from here, and as text from the process that owns the workspace.
+        dollars = Decimal(value)
+        return f"${dollars:,.4f}" if abs(dollars) >= _CENT or not dollars else f"${dollars:.6f}"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -41,8 +41,14 @@ def _import(workspace: Workspace, *, files: list[str]) -> Document:
             document["rejects_file"] = str(actions.rejects_file(workspace, report.import_id))
             document["reasons"] = reasons.select("line", "custom_id", "reason").to_dicts()
         documents.append(document)
+    problems = [f"{report.source}: {report.torn}" for report in reports if report.torn]
+    problems += [
+        f"{report.source}: not one of its {report.lines} lines is a request"
+        for report in reports
+        if report.rejected and not report.added + report.known
+    ]
     totals = {name: sum(getattr(report, name) for report in reports) for name in ("added", "known", "rejected")}
-    return {"imports": documents, **totals}
+    return {"imports": documents, **totals, "problems": problems}
 
 
 def _plan(workspace: Workspace) -> Document:
@@ -51,6 +57,7 @@ def _plan(workspace: Workspace) -> Document:
         "items": plan.items,
         "predicted_usd": plan.predicted_usd,
         "predicted_plain_usd": plan.predicted_plain_usd,
+        "unpriced": plan.unpriced,
         "jobs": [asdict(job) for job in plan.jobs],
         "classes": plan.classes.to_dicts(),
         "inputs": plan.inputs,
@@ -74,11 +81,19 @@ def _status(workspace: Workspace) -> Document:
 def _repair(workspace: Workspace, *, job: str, dry_run: bool) -> Document:
     if job == ALL:
         jobs = workspace.store.query("repairable_jobs")["job_id"]
-        return {"repairs": [_repair(workspace, job=each, dry_run=dry_run) for each in jobs]}
+        return {"repairs": [_flat(_repair(workspace, job=each, dry_run=dry_run)) for each in jobs]}
     preview = asdict(actions.repair_preview(workspace, job, now=utc_now()))
     if dry_run:
         return {"slice": preview}
     return {"slice": preview, "repair": asdict(actions.repair(workspace, job, now=utc_now()))}
+
+
+def _flat(document: Document) -> Document:
+    """One row for a slice among many: its causes in a phrase, and the repair job where there is one."""
+    part = document["slice"]
+    causes = ", ".join(f"{cause['items']} {cause['cause']}" for cause in part["causes"])
+    row = {name: part[name] for name in ("job_id", "items", "repairable", "predicted_usd", "warm")}
+    return row | {"causes": causes, "repair_job_id": document.get("repair", {}).get("job_id")}
 
 
 def _release(workspace: Workspace, *, job: str) -> Document:

@@ -16,13 +16,15 @@ import polars as pl
 
 from core.intake.payloads import PayloadWriter, without_marks
 from core.requests.blocks import chain_of
-from core.requests.lines import FileTornApart, Oversize, read_lines
+from core.requests.lines import FileTornApart, FileUnreadable, Oversize, read_lines
 from core.requests.request import NotARequest, parse_request, why_not
 from core.store import Store, Transaction
 
 # Lines and bytes of parameters gathered before they are stored in one transaction.
 _CHUNK_LINES = 5_000
 _CHUNK_BYTES = 8 << 20
+_EMPTY = "There is no line in this file. Check that the export that wrote it has finished."
+_STOPPED = "Stopped before its end. Import it again: nothing goes in twice."
 _OTHER_BODY = "custom_id is already taken by an item with other content: give the changed request a new custom_id"
 
 _ITEM_SCHEMA: dict[str, Any] = {
@@ -141,13 +143,18 @@ def import_file(
     report = ImportReport(import_id=secrets.token_hex(6), source=source or path.name)
     rejects = _Rejects(path=rejects_path(folder, report.import_id), import_id=report.import_id)
     store.write(lambda tx: tx.run("start_import", import_id=report.import_id, source=report.source, started_at=now))
+    note: str | None = _STOPPED
     try:
         with PayloadWriter(folder, report.import_id) as payloads:
             intake = _Intake(report, rejects, payloads, now)
             for chunk in _chunks(path, report, rejects):
                 store.write(partial(intake.store, chunk))
+        note = report.torn or (None if report.added + report.known + report.rejected else _EMPTY)
+    except FileUnreadable:
+        store.write(lambda tx: tx.run("drop_import", import_id=report.import_id))
+        raise
     finally:
-        store.write(partial(_finish, report, now))
+        store.write(partial(_finish, report, note, now))
     return report
 
 
@@ -156,9 +163,8 @@ def rejects_path(folder: Path, import_id: str) -> Path:
     return folder / "rejects" / f"{import_id}.jsonl"
 
 
-def _finish(report: ImportReport, now: datetime, tx: Transaction) -> None:
-    tx.run("advance_import", import_id=report.import_id, finished_at=now, note=report.torn, **report.counts)
-    tx.run("drop_import", import_id=report.import_id)
+def _finish(report: ImportReport, note: str | None, now: datetime, tx: Transaction) -> None:
+    tx.run("advance_import", import_id=report.import_id, finished_at=now, note=note, **report.counts)
 
 
 def _chunks(path: Path, report: ImportReport, rejects: _Rejects) -> Iterator[list[_Line]]:

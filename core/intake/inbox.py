@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from core.requests.files import SUFFIXES
+from core.requests.files import SUFFIXES, EmptyFile
 
 # A file still being written changes: it must have been left alone for this long.
 _QUIET_SECONDS = 2.0
@@ -39,7 +39,10 @@ def put_away(path: Path) -> Path:
 
 
 def accept(folder: Path, name: str, file: IO[bytes]) -> Path:
-    """Copy an uploaded file into the inbox under its own name, visible only once it is whole."""
+    """Copy an uploaded file into the inbox under its own name, visible only once it is whole.
+
+    Raises `EmptyFile` for one of no bytes.
+    """
     inbox = inbox_folder(folder)
     inbox.mkdir(parents=True, exist_ok=True)
     safe = Path(name).name
@@ -51,4 +54,7 @@ def accept(folder: Path, name: str, file: IO[bytes]) -> Path:
     part = target.with_name(f".{target.name}.part")
     with part.open("wb") as copy:
         shutil.copyfileobj(file, copy, _COPY_BYTES)
+    if part.stat().st_size == 0:
+        part.unlink()
+        raise EmptyFile(file=name)
     return part.rename(target)

@@ -77,7 +77,7 @@ def record_plan(store: Store, plan: Plan, *, now: datetime, simulated: bool) -> 
             jobs=len(plan.jobs),
             predicted_usd=plan.predicted_usd,
             predicted_plain_usd=plan.predicted_plain_usd,
-            inputs=orjson.dumps(plan.inputs).decode(),
+            inputs=orjson.dumps(plan.inputs | {"unpriced": plan.unpriced}).decode(),
         )
         add_jobs(tx, rows, claims.drop("job"))
 

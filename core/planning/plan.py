@@ -65,13 +65,22 @@ class Plan:
 
     @property
     def predicted_usd(self) -> Decimal | None:
-        """Price as planned; None where a model has no price."""
-        return _total([job.predicted_usd for job in self.jobs])
+        """Price as planned, of all that has one (see `unpriced`); None where nothing has."""
+        return _known([job.predicted_usd for job in self.jobs])
 
     @property
     def predicted_plain_usd(self) -> Decimal | None:
         """Price of the same requests in batches without caching."""
-        return _total([job.predicted_plain_usd for job in self.jobs])
+        return _known([job.predicted_plain_usd for job in self.jobs])
+
+    @property
+    def unpriced(self) -> dict[str, int]:
+        """Items that no figure counts, because the price book has no price for their model, by model."""
+        found: dict[str, int] = {}
+        for job in self.jobs:
+            if job.predicted_usd is None:
+                found[job.model] = found.get(job.model, 0) + job.items
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,8 +212,8 @@ def _primers(
                 body_bytes=BODY_FRAME_BYTES + int(sizes[part == number].sum()),
                 marked=True,
                 decided_by="one item a prefix",
-                predicted_usd=_total([price.write for price in prices]),
-                predicted_plain_usd=_total([price.plain for price in prices]),
+                predicted_usd=sum((price.write for price in prices), Decimal(0)),
+                predicted_plain_usd=sum((price.plain for price in prices), Decimal(0)),
             ),
             inside,
         )
@@ -243,6 +252,6 @@ def _numbered(
     return Plan(jobs=jobs, assignments=assignments, classes=classes.sort("items", descending=True), inputs=inputs)
 
 
-def _total(prices: list[Decimal | None]) -> Decimal | None:
+def _known(prices: list[Decimal | None]) -> Decimal | None:
     known = [price for price in prices if price is not None]
-    return sum(known, Decimal(0)) if len(known) == len(prices) else None
+    return sum(known, Decimal(0)) if known else None

@@ -16,6 +16,10 @@ class NothingToRead(LotwiseError):
     """This folder holds no request file. Put .jsonl files there (also .jsonl.gz or .jsonl.zst), or name a file."""
 
 
+class NotAFile(LotwiseError):
+    """This is no file that ends, but a device or a pipe. Name a file, or a folder with files."""
+
+
 class EmptyFile(LotwiseError):
     """This file is empty, so there is nothing to import. Check that the export that wrote it has finished."""
 
@@ -23,7 +27,8 @@ class EmptyFile(LotwiseError):
 def request_files(paths: Iterable[Path]) -> list[Path]:
     """Expand folders (not their subfolders) to the request files in them, in name order; keep files as they are.
 
-    Raises `NoSuchFile`, `NothingToRead` for a folder without request files, `EmptyFile` for a file of no bytes.
+    Raises `NoSuchFile`, `NothingToRead` for a folder without request files, `NotAFile` for a device or pipe,
+    `EmptyFile` for a file of no bytes.
     """
     found: list[Path] = []
     for path in paths:
@@ -34,7 +39,9 @@ def request_files(paths: Iterable[Path]) -> list[Path]:
             found += inside
         elif not path.exists():
             raise NoSuchFile(path=path)
-        elif path.is_file() and path.stat().st_size == 0:
+        elif not path.is_file():
+            raise NotAFile(path=path)
+        elif path.stat().st_size == 0:
             raise EmptyFile(file=path)
         else:
             found.append(path)

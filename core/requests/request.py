@@ -66,7 +66,8 @@ def why_not(line: bytes, error: Exception) -> str:
     if isinstance(error, RecursionError) or "ecursion limit" in text or "depth limit" in text:
         return "nested too deeply"
     if "$.custom_id" in text or "`custom_id`" in text:
-        return "custom_id must be there: 1 to 64 letters, digits, _ or -"
+        missing = "missing required field" in text
+        return f"custom_id {'is missing' if missing else 'does not fit'}: it must be 1 to 64 letters, digits, _ or -"
     if isinstance(error, msgspec.ValidationError):
         return f"not of the API's form: {text}"
     return f"not valid JSON: {text}"

@@ -1,5 +1,6 @@
 """Every verb, for programs and for people."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -97,8 +98,10 @@ def test_repair_all_mends_every_job(call: Call, tmp_path: Path, monkeypatch: pyt
     shown = call("repair", "all", "--dry-run")["repairs"]
     made = call("repair", "all", "--wait")["repairs"]
 
-    assert [each["slice"]["job_id"] for each in shown] == before == [each["slice"]["job_id"] for each in made]
-    assert all(each["repair"]["created"] for each in made)
+    assert sorted(each["job_id"] for each in shown) == sorted(before) == sorted(each["job_id"] for each in made)
+    assert {each["repair_job_id"] for each in shown} == {None}
+    repaired = {each["repair_job_id"]: each["job_id"] for each in made}
+    assert repaired.items() <= {job["job_id"]: job["parent_job_id"] for job in call("status")["jobs"]}.items()
 
 
 def test_group_needs_no_workspace(call: Call, requests_file: Path, workspace_dir: Path, tmp_path: Path) -> None:
@@ -312,3 +315,33 @@ def test_the_demo_is_built_and_shown(call: Call, say: Call, workspace_dir: Path)
     assert again == {**made, "created": False}
     assert call("export", "costs", "--to", workspace_dir / "costs.csv")["rows"] > 100
     assert f"{made['jobs']}" in say("demo")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("cut.jsonl.gz", gzip.compress(b'{"custom_id":"a"}\n' * 2000)[:-20], "ends early"),
+        ("notes.jsonl", b"hello\nworld\n", "not one of its 2 lines is a request"),
+    ],
+)
+def test_an_import_that_lost_lines_is_no_success(call: Call, tmp_path: Path, name: str, data: bytes, says: str) -> None:
+    """A pipeline must notice: what went in stays in, and the exit code is 1 with the reason."""
+    (tmp_path / name).write_bytes(data)
+
+    (problem,) = call("import", tmp_path / name, code=1)["problems"][:1]
+    assert name in problem
+    assert says in problem
+
+
+def test_a_device_is_no_request_file(call: Call) -> None:
+    """What never ends is refused before it is read."""
+    assert "no file that ends" in call("import", "/dev/zero", code=1)["error"]
+
+
+def test_a_port_out_of_range_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2 and a sentence, not a traceback."""
+    with pytest.raises(SystemExit) as stopped:
+        main(["sandbox", "--port", "99999"])
+
+    assert stopped.value.code == 2
+    assert "99999" in capsys.readouterr().err

@@ -69,7 +69,6 @@ def test_the_inbox_is_watched(make_bench: MakeBench) -> None:
     """A file that lies in the inbox, left alone, goes in and is put away."""
     bench = make_bench()
     inbox = bench.folder / "inbox"
-    inbox.mkdir()
     bench_lines(inbox / "three.jsonl", 3)
     os.utime(inbox / "three.jsonl", (1_000_000, 1_000_000))
     bench.workspace.start()

@@ -140,10 +140,12 @@ def test_every_item_is_in_one_job_and_no_limit_is_exceeded(classes: list[dict[st
 
 @given(some_classes)
 def test_a_plan_never_costs_more_than_the_same_items_without_caching(classes: list[dict[str, Any]]) -> None:
-    """Caching is planned only where it pays; a total with an unknown price is unknown, never too low."""
+    """Caching is planned only where it pays; what has no price is named beside the total, not guessed."""
     made = plan(backlog(*classes))
+    unheard_of = made.assignments.filter(model="claude-unheard-of").height
 
-    if any(given["model"] == "claude-unheard-of" for given in classes):
+    assert made.unpriced == ({"claude-unheard-of": unheard_of} if unheard_of else {})
+    if unheard_of == made.items:
         assert (made.predicted_usd, made.predicted_plain_usd) == (None, None)
         return
     assert made.predicted_usd is not None

@@ -25,10 +25,10 @@ FROM unit_cost_day
 ORDER BY day, class_name, model
 
 -- name: status_jobs
--- Jobs as the command line shows them.
+-- Jobs as the command line shows them, newest first.
 SELECT job_id, role, state, reason, class_name, model, item_count, usable_items, failed_items, open_failures,
        repairable_items, cost_usd, unit_cost_usd, predicted_usd, hit_rate, batch_id, parent_job_id, simulated
-FROM job_status ORDER BY created_at, role = 'body', job_id
+FROM job_status ORDER BY created_at DESC, role = 'primer', job_id
 
 -- name: status_items
 -- How many items stand where.

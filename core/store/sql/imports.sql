@@ -14,8 +14,8 @@ SET bytes = $bytes, lines = $lines, added = $added, known = $known, rejected = $
 WHERE import_id = $import_id
 
 -- name: drop_import
--- Forget an import that added nothing, refused nothing and is not worth a line.
-DELETE FROM import_file WHERE import_id = $import_id AND added = 0 AND known = 0 AND rejected = 0
+-- Forget an import of which nothing could be read: it will be tried again.
+DELETE FROM import_file WHERE import_id = $import_id
 
 -- name: known_items
 -- Which of the incoming items are stored already, with what content.
