@@ -89,8 +89,8 @@ def _shown(name: str, kind: pl.DataType) -> pl.Expr:
     return pl.col(name).cast(pl.Float64) if isinstance(kind, pl.Decimal) else pl.col(name)
 
 
-def dollars(key: str, *, digits: int = 2) -> Any:
-    """A column of money; more `digits` where a unit costs less than a cent."""
+def dollars(key: str, *, digits: int = 4) -> Any:
+    """A column of money, fine enough that what was paid for is not shown as nothing."""
     return st.column_config.NumberColumn(plain(key), format=f"$%,.{digits}f")
 
 

@@ -1,6 +1,7 @@
 """What was brought in: imports under way and finished, and the lines that were rejected."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
 import streamlit as st
@@ -8,11 +9,13 @@ import streamlit as st
 from core import actions
 from pages import data, formats, frame
 from pages.session import workspace
-from pages.words import plain, say
+from pages.words import literal, plain, say
 
 SHOWN = 500
 _EXPECTED = "import-expected"
 _PATIENCE = timedelta(minutes=1)
+_RECENT = timedelta(minutes=10)
+_LINES = 3
 
 
 def expect() -> None:
@@ -21,7 +24,7 @@ def expect() -> None:
 
 
 def show() -> None:
-    """Draw the imports; follow them while one is under way or expected."""
+    """Draw the imports, and notice those of the inbox: at once while one is under way or expected."""
     done = data.read("imports")
     running = done.filter(pl.col("finished_at").is_null())
     for row in running.iter_rows(named=True):
@@ -34,11 +37,35 @@ def show() -> None:
             ),
             icon="spinner",
         )
+    ended = done.filter(pl.col("finished_at").is_not_null())
+    recent = _recent(ended)
+    for row in recent.iter_rows(named=True):
+        _feedback(row)
+    newest = (recent if recent.height else ended.head(1)).filter(pl.col("rejected") > 0).head(1)
+    for row in newest.iter_rows(named=True):
+        _rejects(row, "newest")
     if done.height:
         with st.expander(say("backlog.imports_count", imports=done.height), key="imports"):
             _table(done)
-        _rejects(done)
-    frame.follow(bool(running.height) or _expected(done), every="1s")
+            _older(ended.filter(pl.col("rejected") > 0).join(newest, on="import_id", how="anti", maintain_order="left"))
+    frame.follow(True, every="1s" if running.height or _expected(done) else "4s")
+
+
+def _recent(done: pl.DataFrame) -> pl.DataFrame:
+    """The last imports that ended just now, newest first: what became of them stays in sight for a while."""
+    return done.filter(pl.col("finished_at") > formats.now() - _RECENT).head(_LINES)
+
+
+def _feedback(row: dict[str, Any]) -> None:
+    """One import in one line, and what a person should know about it."""
+    counts = {name: formats.count(row[name]) for name in ("added", "known", "rejected")}
+    said = say("backlog.imported", source=row["source"], **counts)
+    if row["note"]:
+        st.warning(f"{said}  \n{literal(row['note'])}", icon=":material/warning:")
+    elif row["rejected"]:
+        st.info(said, icon=":material/info:")
+    else:
+        st.success(said, icon=":material/check_circle:")
 
 
 def _expected(done: pl.DataFrame) -> bool:
@@ -64,57 +91,66 @@ def _table(done: pl.DataFrame) -> None:
             "added": frame.number("backlog.columns.added"),
             "known": frame.number("backlog.columns.known", hint=say("backlog.columns.known_help")),
             "rejected": frame.number("backlog.columns.rejected"),
+            "note": frame.text("backlog.columns.note", width="large"),
         },
         alt=plain("backlog.imports_alt"),
         key="imports-table",
     )
 
 
-def _rejects(done: pl.DataFrame) -> None:
-    bad = done.filter(pl.col("rejected") > 0)
+def _older(bad: pl.DataFrame) -> None:
+    """The rejected lines of one earlier import, chosen by its file and time."""
     if not bad.height:
         return
-    lines = int(bad["rejected"].sum())
+    rows = {row["import_id"]: row for row in bad.iter_rows(named=True)}
+    chosen = st.selectbox(
+        say("backlog.rejects_which"),
+        list(rows),
+        index=None,
+        format_func=lambda id_: f"{rows[id_]['source']}, {formats.moment(rows[id_]['started_at'])}",
+        placeholder=say("backlog.rejects_choose"),
+        key="rejects-of",
+    )
+    if chosen:
+        _rejects(rows[chosen], "older")
+
+
+def _rejects(of: dict[str, Any], key: str) -> None:
+    """The rejected lines of one import, with what to do about them."""
     st.warning(
         say("backlog.rejects_body"),
-        title=say("backlog.rejects", lines=formats.count(lines)),
+        title=say("backlog.rejects", lines=formats.count(of["rejected"]), source=of["source"]),
         icon=":material/report:",
     )
-    sources = dict(zip(bad["import_id"], bad["source"], strict=True))
-    chosen = st.selectbox(
-        say("backlog.rejects_which"), list(sources), format_func=lambda id_: sources[id_], key="rejects-of"
-    )
-    shown = data.read("rejected_lines", import_id=chosen, limit=SHOWN)
+    shown = data.read("rejected_lines", import_id=of["import_id"], limit=SHOWN)
     frame.table(
         shown,
         {
             "line": frame.number("backlog.columns.line"),
             "reason": frame.text("backlog.columns.reason", width="large"),
             "custom_id": frame.text("backlog.columns.custom_id"),
-            "source": frame.text("backlog.columns.source"),
         },
         alt=plain("backlog.rejects_alt"),
-        key="rejects-table",
+        key=f"rejects-table-{key}",
     )
-    of_chosen = int(bad.filter(pl.col("import_id") == chosen)["rejected"].sum())
-    if of_chosen > shown.height:
-        st.caption(say("backlog.rejects_first", shown=formats.count(shown.height), lines=formats.count(of_chosen)))
+    if of["rejected"] > shown.height:
+        st.caption(say("backlog.rejects_first", shown=formats.count(shown.height), lines=formats.count(of["rejected"])))
     with st.container(horizontal=True), frame.refusals():
         st.download_button(
             say("backlog.rejects_raw"),
-            data=lambda: actions.rejects_file(workspace(), chosen).read_bytes(),
-            file_name=plain("backlog.rejects_raw_name", source=sources[chosen]),
+            data=lambda: actions.rejects_file(workspace(), of["import_id"]).read_bytes(),
+            file_name=plain("backlog.rejects_raw_name", source=of["source"]),
             mime="application/x-ndjson",
             on_click="ignore",
             icon=":material/download:",
-            key="rejects-raw",
+            key=f"rejects-raw-{key}",
         )
         st.download_button(
             say("backlog.rejects_csv"),
-            data=lambda: workspace().store.query("rejected_lines", import_id=chosen, limit=None).write_csv(),
-            file_name=plain("backlog.rejects_csv_name", source=sources[chosen]),
+            data=lambda: workspace().store.query("rejected_lines", import_id=of["import_id"], limit=None).write_csv(),
+            file_name=plain("backlog.rejects_csv_name", source=of["source"]),
             mime="text/csv",
             on_click="ignore",
             icon=":material/download:",
-            key="rejects-csv",
+            key=f"rejects-csv-{key}",
         )

@@ -84,7 +84,7 @@ def _slices(job_id: str) -> None:
             "cause": frame.text("job.columns.cause"),
             "items": frame.number("job.columns.items"),
             "open_items": frame.number("job.columns.open"),
-            "cost_usd": frame.dollars("job.columns.cost", digits=4),
+            "cost_usd": frame.dollars("job.columns.cost", digits=6),
             "action": frame.text("job.columns.action"),
             "example": frame.text("job.columns.example", width="large"),
         },

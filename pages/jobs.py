@@ -108,7 +108,7 @@ frame.table(
         "usable_items": frame.number("jobs.columns.usable"),
         "open_failures": frame.number("jobs.columns.open"),
         "cost_usd": frame.dollars("jobs.columns.cost"),
-        "unit_cost_usd": frame.dollars("jobs.columns.unit_cost", digits=3),
+        "unit_cost_usd": frame.dollars("jobs.columns.unit_cost"),
         "hit_rate": frame.share("jobs.columns.hit_rate"),
         "turnaround": frame.text("jobs.columns.turnaround"),
         "created_at": frame.instant("jobs.columns.created_at"),

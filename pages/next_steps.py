@@ -9,7 +9,7 @@ from typing import Any
 from core.errors import LotwiseError
 from core.prices import PriceBook
 from pages import data, formats
-from pages.words import say
+from pages.words import plain, say
 
 Row = dict[str, Any]
 
@@ -24,6 +24,8 @@ _TIMES = 2
 """From here on a rise reads better as a multiple than in percent."""
 SHOWN = 3
 """Steps of one kind: the list is for the next hour, not for the quarter."""
+REPAIRS, DECISIONS = 2, 1
+"""Of the jobs with open failures: what is repaired by a click does not hide what needs a thought."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,22 +55,41 @@ def _window(today: date) -> dict[str, date | int]:
 
 
 def _repairs() -> Iterator[Step]:
-    for job in data.read("repairs_waiting", limit=SHOWN).iter_rows(named=True):
+    jobs = data.read("repairs_waiting", repairs=REPAIRS, decisions=DECISIONS)
+    for job in jobs.iter_rows(named=True):
         can = job["repairable"] > 0
+        price = data.failed_slice(job["job_id"]).predicted_usd if can else None
         yield Step(
             what=say(
                 "next.repair" if can else "next.decide",
                 items=formats.count(job["repairable"] if can else job["items"]),
-                name=job["class_name"] or job["job_id"],
+                name=job["class_name"] or plain("next.several"),
             ),
-            money=say("next.repair_money", dollars=formats.money(job["repair_usd"]))
-            if can
-            else say("next.decide_money"),
-            weight=job["repair_usd"] or 0,
+            money=_repair_money(price) if can else say("next.decide_money"),
+            weight=float(price or 0),
             page="jobs.py",
             link=say("next.repair_link"),
             query={"job": job["job_id"]},
         )
+    more = jobs["jobs"][0] - jobs.height if jobs.height else 0
+    if more:
+        yield Step(
+            what=say("next.more", jobs=formats.count(more)),
+            money=say("next.more_money"),
+            weight=0,
+            page="jobs.py",
+            link=say("next.more_link"),
+            query={"open": "true"},
+        )
+
+
+def _repair_money(price: Decimal | None) -> str:
+    return say("next.unpriced") if price is None else say("next.repair_money", dollars=formats.money(price))
+
+
+def _reads(rate: float) -> str:
+    """A low hit rate in words: none is none, and not "only 0.0%"."""
+    return plain("next.reads", rate=formats.percent(rate)) if rate else plain("next.reads_none")
 
 
 def _costlier(today: date, cold: dict[str, Row]) -> Iterator[Step]:
@@ -83,7 +104,7 @@ def _costlier(today: date, cold: dict[str, Row]) -> Iterator[Step]:
             money=say(
                 "next.rise_money_cold" if why else "next.rise_money",
                 dollars=formats.money(row["extra_usd"]),
-                rate=formats.percent(why["hit_rate"] if why else None),
+                reads=_reads(why["hit_rate"]) if why else None,
             ),
             weight=row["extra_usd"],
             page="trends.py",
@@ -113,10 +134,8 @@ def _cold(book: PriceBook, cold: dict[str, Row]) -> Iterator[Step]:
     for row in cold.values():
         saving = _saving(book, row["model"], row["read_tokens"], row["write_tokens"])
         yield Step(
-            what=say("next.cold", name=row["class_name"], rate=formats.percent(row["hit_rate"])),
-            money=say("next.cold_money", dollars=formats.money(saving))
-            if saving is not None
-            else say("next.cold_money_unknown"),
+            what=say("next.cold", name=row["class_name"], reads=_reads(row["hit_rate"])),
+            money=say("next.cold_money", dollars=formats.money(saving)) if saving is not None else say("next.unpriced"),
             weight=float(saving or 0),
             page="trends.py",
             link=say("next.cold_link"),

@@ -1,5 +1,6 @@
 """The classes of the backlog and the jobs that would send them, up to the one button that commits."""
 
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
@@ -14,15 +15,13 @@ from pages.words import plain, say, term
 
 _ASKED = "submit-asked"
 _SUBMITTED = "submit-done"
+_IN_SIGHT = timedelta(minutes=10)
 
 
 def show() -> None:
     """Draw classes and plan; submit on the button and its confirmation."""
     with frame.refusals():
-        made = st.session_state.pop(_SUBMITTED, None)
-        if made is not None:
-            st.success(say("backlog.submitted", jobs=made), icon=":material/send:")
-            st.page_link("jobs.py", label=say("backlog.submitted_link"), icon=":material/arrow_forward:")
+        _submitted()
         plan = data.plan()
         if plan is None:
             frame.empty("backlog")
@@ -31,6 +30,21 @@ def show() -> None:
         _jobs(plan)
         if st.session_state.get(_ASKED):
             _confirm(plan)
+
+
+def _submitted() -> None:
+    """What was just submitted: it stays while the page follows the worker, until the next plan is asked for."""
+    jobs, at = st.session_state.get(_SUBMITTED, (0, None))
+    if at is not None and formats.now() - at < _IN_SIGHT:
+        with st.container(border=True, key="submitted"):
+            st.success(say("backlog.submitted", jobs=jobs), icon=":material/send:")
+            st.page_link("jobs.py", label=say("backlog.submitted_link"), icon=":material/arrow_forward:")
+
+
+def _unpriced(plan: Plan) -> None:
+    """Which items the figures leave out, because nobody knows their price."""
+    for model, items in plan.unpriced.items():
+        st.warning(say("backlog.unpriced", items=formats.count(items), model=model), icon=":material/sell:")
 
 
 def _classes(plan: Plan) -> None:
@@ -73,6 +87,7 @@ def _why(row: dict[str, Any]) -> str:
 
 def _jobs(plan: Plan) -> None:
     st.header(say("backlog.plan"), anchor=False)
+    _unpriced(plan)
     jobs, dollars, plainly = len(plan.jobs), plan.predicted_usd, plan.predicted_plain_usd
     saved = plainly - dollars if dollars is not None and plainly is not None else None
     primers = sum(job.role == "primer" for job in plan.jobs)
@@ -127,8 +142,8 @@ def _jobs(plan: Plan) -> None:
             "model": frame.text("backlog.columns.model"),
             "items": frame.number("backlog.columns.items"),
             "body_bytes": frame.number("backlog.columns.size", shape="bytes"),
-            "predicted_usd": frame.dollars("backlog.columns.predicted", digits=4),
-            "predicted_plain_usd": frame.dollars("backlog.columns.plain", digits=4),
+            "predicted_usd": frame.dollars("backlog.columns.predicted"),
+            "predicted_plain_usd": frame.dollars("backlog.columns.plain"),
         },
         alt=plain("backlog.plan_alt"),
         key="plan-table",
@@ -136,6 +151,7 @@ def _jobs(plan: Plan) -> None:
 
 
 def _ask() -> None:
+    st.session_state.pop(_SUBMITTED, None)
     st.session_state[_ASKED] = True
 
 
@@ -153,6 +169,7 @@ def _confirm(plan: Plan) -> None:
             dollars=formats.money(plan.predicted_usd),
         )
     )
+    _unpriced(plan)
     if workspace().gateway.simulated:
         st.markdown(say("backlog.submit_body_simulated"))
     with st.container(horizontal=True, horizontal_alignment="right"):
@@ -162,6 +179,6 @@ def _confirm(plan: Plan) -> None:
         if st.button(say("backlog.submit_confirm"), type="primary", key="submit-confirm"):
             with frame.refusals():
                 made = actions.submit(workspace(), now=formats.now())
-                st.session_state[_SUBMITTED] = len(made.jobs)
+                st.session_state[_SUBMITTED] = (len(made.jobs), formats.now())
                 _forget()
                 st.rerun()

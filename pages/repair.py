@@ -6,11 +6,12 @@ import streamlit as st
 
 from core import actions
 from core.errors import LotwiseError
+from core.jobs.causes import RESUBMIT
 from core.jobs.repair import Repair
 from core.jobs.states import JobState
 from pages import data, formats, frame
 from pages.session import workspace
-from pages.words import literal, plain, say, term
+from pages.words import literal, say, term
 
 _DONE = "repair-done"
 _REFUSED = "repair-refused"
@@ -42,7 +43,8 @@ def show(job: dict[str, Any]) -> None:
             link(preview.repaired_by, say("job.repaired_by", job=preview.repaired_by))
         if not preview.repairable:
             st.button(say("job.repair_button_off"), disabled=True, key="repair", icon=":material/healing:")
-            st.caption(literal(preview.blocked_reason or plain("job.repair_off")))
+            lost = any(cause.action == RESUBMIT for cause in preview.causes)  # the bullets do not say why
+            st.caption(literal(preview.blocked_reason) if lost and preview.blocked_reason else say("job.repair_off"))
             return
         price, items = formats.money(preview.predicted_usd), formats.count(preview.repairable)
         done_items = formats.count(job["usable_items"])

@@ -112,7 +112,7 @@ frame.table(
         "model": frame.text("trends.columns.model"),
         "cost_usd": frame.dollars("trends.columns.cost"),
         "units": frame.number("trends.columns.units"),
-        "unit_cost_usd": frame.dollars("trends.columns.unit_cost", digits=3),
+        "unit_cost_usd": frame.dollars("trends.columns.unit_cost"),
         "hit_rate": frame.share("trends.columns.hit_rate"),
         "attempts": frame.number("trends.columns.attempts"),
         "failures": frame.number("trends.columns.failures"),

@@ -4,6 +4,7 @@ import altair as alt
 import polars as pl
 
 from core.charts.figure import DAY_AXIS, MARKS, Figure, dimmed, figure, legend, nothing, pick
+from core.charts.series import folded
 from core.charts.wording import count, day, listing, usd
 
 
@@ -17,9 +18,15 @@ def failures(frame: pl.DataFrame) -> Figure:
     if series.height > MARKS:
         week = pl.col("day").dt.truncate("1w")
         series = series.group_by(week, "cause").agg(pl.col("attempts", "cost_usd").sum()).sort("day", "cause")
+    drawn = (
+        series.with_columns(folded(series, "cause", pl.col("attempts").sum(), others="other causes"))
+        .group_by("day", "cause")
+        .agg(pl.col("attempts", "cost_usd").sum())
+        .sort("day", "cause")
+    )
     chosen = pick("failure_cause", "cause")
     chart = (
-        alt.Chart(series, name="failures")
+        alt.Chart(drawn, name="failures")
         .mark_bar()
         .encode(
             x=alt.X("day:T", axis=DAY_AXIS, timeUnit="yearmonthdate"),

@@ -49,7 +49,14 @@ def layers(*charts: alt.Chart) -> alt.LayerChart:
 def legend(title: str | None = None, *, only: list[str] | None = None) -> alt.Legend:
     """A legend that leaves the width to the chart; `only` names what it lists."""
     values = alt.Undefined if only is None else only
-    return alt.Legend(title=title, orient="bottom", columns=_FITTING_COLUMNS, labelLimit=FITTING_LABEL, values=values)
+    return alt.Legend(
+        title=title,
+        orient="bottom",
+        columns=_FITTING_COLUMNS,
+        labelLimit=FITTING_LABEL,
+        symbolOpacity=1,
+        values=values,
+    )
 
 
 def log_ticks(low: float, high: float) -> list[float]:

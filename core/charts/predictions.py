@@ -4,6 +4,7 @@ import altair as alt
 import polars as pl
 
 from core.charts.figure import DIGITS, Figure, dimmed, figure, layers, legend, log_ticks, nothing, pick
+from core.charts.series import folded
 from core.charts.wording import count, percent, usd
 
 JOBS = 400
@@ -32,20 +33,21 @@ def predicted_actual(frame: pl.DataFrame) -> Figure:
         return nothing(
             "No job with both a prediction and a cost yet. Send a plan: it is judged when its results are in."
         )
+    drawn = jobs.with_columns(folded(jobs, "class_name", pl.len(), others="other classes").alias("series"))
     ends = [jobs.select(pl.min_horizontal("predicted_usd", "cost_usd").min()).item()]
     ends.append(jobs.select(pl.max_horizontal("predicted_usd", "cost_usd").max()).item())
     scale = alt.Scale(type="log", domain=ends, nice=False, padding=8)
-    chosen = pick("prediction_class", "class_name")
+    chosen = pick("prediction_class", "series")
     ticks = log_ticks(*ends)
     x = alt.X("predicted_usd:Q", scale=scale, axis=_axis("predicted", ticks))
     y = alt.Y("cost_usd:Q", scale=scale, axis=_axis("actual", ticks))
     dots = (
-        alt.Chart(jobs, name="predictions")
+        alt.Chart(drawn, name="predictions")
         .mark_circle(size=36)
         .encode(
             x=x,
             y=y,
-            color=alt.Color("class_name:N", legend=legend()),
+            color=alt.Color("series:N", legend=legend()),
             opacity=dimmed(chosen, 0.6),
             tooltip=[
                 alt.Tooltip("job_id:N", title="job"),

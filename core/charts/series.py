@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import polars as pl
 
-KEEP = 7
-"""Classes drawn on their own; the rest is one line."""
+KEEP = 5
+"""Classes drawn on their own; the rest is one line, in the sixth and last colour of the palette."""
 
 _DAYS = 125
-"""Longest stretch drawn by day; a longer one is drawn by week (8 lines x 125 days x 2 marks = 2,000)."""
+"""Longest stretch drawn by day; a longer one is drawn by week (6 lines x 125 days x 2 marks = 1,500)."""
 
 _SUMS = (
     "attempts",
@@ -46,6 +46,16 @@ def by_class(frame: pl.DataFrame, keep: int = KEEP, *, thin: bool = True) -> pl.
     if thin and by_week(frame):
         named = named.with_columns(pl.col("day").dt.truncate("1w"))
     return named.group_by("day", "class_name").agg(pl.col(_SUMS).sum()).sort("class_name", "day")
+
+
+def folded(frame: pl.DataFrame, column: str, weight: pl.Expr, *, others: str) -> pl.Series:
+    """The names in `column`, but one name for all beyond the `KEEP` heaviest: no two series share a colour."""
+    names = frame.group_by(column).agg(weight.alias("_weight")).sort(["_weight", column], descending=[True, False])
+    if names.height <= KEEP + 1:
+        return frame[column]
+    kept = pl.col(column).is_in(names[column].head(KEEP).to_list())
+    rest = pl.lit(f"{names.height - KEEP} {others}")
+    return frame.select(pl.when(kept).then(column).otherwise(rest).alias(column))[column]
 
 
 def by_week(frame: pl.DataFrame) -> bool:

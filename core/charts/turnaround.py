@@ -31,7 +31,7 @@ def turnaround(frame: pl.DataFrame, *, window: timedelta | None = None) -> Figur
             "role",
             "item_count",
             "submitted_at",
-            ((pl.col("ended_at") - pl.col("submitted_at")).dt.total_seconds() / 3600)
+            ((pl.col("ended_at") - pl.col("submitted_at")).dt.total_microseconds() / 3_600_000_000)
             .round_sig_figs(DIGITS)
             .alias("hours"),
         )

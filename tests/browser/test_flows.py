@@ -90,6 +90,19 @@ def test_from_a_file_to_a_repaired_job(
     noise[:] = [line for line in noise if "/_stcore/" not in line]
 
 
+def test_an_idle_page_notices_the_inbox(
+    *, serve: Serve, workspace_dir: Path, requests: Path, page: Page, idle: Wait, noise: Noise
+) -> None:
+    """A cron job drops a file while the page is just open: it appears without a click."""
+    with serve(workspace_dir) as url:
+        page.goto(f"{url}/backlog")
+        idle(page)
+        requests.rename(workspace_dir / "inbox" / "dropped.jsonl")
+
+        expect(page.get_by_text(f"dropped.jsonl: {ITEMS} added, 0 known, 1 rejected")).to_be_visible(timeout=30_000)
+    noise[:] = [line for line in noise if "/_stcore/" not in line]
+
+
 def test_a_second_app_says_who_has_the_workspace(serve: Serve, workspace_dir: Path, page: Page, idle: Wait) -> None:
     """Two apps on one workspace: the second comes up and explains itself; no data is touched."""
     with serve(workspace_dir), serve(workspace_dir) as second:

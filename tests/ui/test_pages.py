@@ -65,6 +65,29 @@ def test_next_steps_lead_to_the_jobs_to_repair(open_app: Open, demo_workspace: P
     assert app.markdown[1].value.startswith("**Repair")
 
 
+def test_a_decision_is_not_pushed_out_by_repairs(open_app: Open, workspace_dir: Path) -> None:
+    """Two repairs and one decision are shown; how many more there are is the last step of the block."""
+    open_app(workspace_dir)
+    failed = [(f"r{n}", "resubmit") for n in range(4)] + [("d", "edit")]
+    made = pl.concat(one_job().with_columns(job_id=pl.lit(name)) for name, _ in failed)
+    tried = pl.concat(
+        one_failure().with_columns(
+            job_id=pl.lit(name), item_id=pl.lit(name), custom_id=pl.lit(name), action=pl.lit(action)
+        )
+        for name, action in failed
+    )
+    session.workspace().store.write(lambda tx: (tx.merge("demo_add_jobs", made), tx.merge("demo_add_attempts", tried)))
+
+    app = open_app(workspace_dir)
+
+    assert [link.value for link in app.page_link] == ["Open the job"] * 3 + ["Show them all"]
+    said = [text.value for text in app.markdown if text.value.startswith("**")]
+    assert [text.split()[0] for text in said] == ["**Repair", "**Repair", "**Decide", "**2"]
+    assert said[0].endswith("of several classes")
+    assert said[-1] == "**2 more jobs** have items that did not complete"
+    assert len(open_app(workspace_dir, "jobs.py", open="true").dataframe[0].value) == len(failed)
+
+
 def test_filters_of_the_jobs(open_app: Open, demo_workspace: Path) -> None:
     """Each filter narrows the table; clearing them brings every job back."""
     app = open_app(demo_workspace, "jobs.py")

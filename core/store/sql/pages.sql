@@ -48,13 +48,14 @@ FROM (SELECT count(*) AS items, count(DISTINCT job_id) AS jobs,
       FROM job) j
 
 -- name: repairs_waiting
--- Jobs with open failures: what they cost without a result, and what sending them again should cost.
-SELECT job_id, role, class_name, open_failures::BIGINT AS items, repairable_items::BIGINT AS repairable,
-       predicted_usd / nullif(item_count, 0) * repairable_items AS repair_usd
+-- The largest $repairs jobs to repair and $decisions jobs to decide about, of `jobs` with open failures.
+SELECT job_id, class_name, open_failures::BIGINT AS items, repairable_items::BIGINT AS repairable,
+       count(*) OVER () AS jobs
 FROM job_status
 WHERE open_failures > 0
+QUALIFY row_number() OVER (PARTITION BY repairable_items > 0 ORDER BY repairable_items DESC, open_failures DESC, job_id)
+    <= CASE WHEN repairable_items > 0 THEN $repairs ELSE $decisions END
 ORDER BY repairable DESC, items DESC, job_id
-LIMIT $limit
 
 -- name: unit_cost_rises
 -- Classes whose cost per usable item in the $days up to $today is above that of the $days four weeks earlier.
