@@ -12,6 +12,8 @@ from pages import formats
 from pages.session import workspace
 from pages.words import literal, plain, say
 
+_DRAWN = "drawn-version"
+
 
 @contextmanager
 def refusals() -> Iterator[None]:
@@ -114,11 +116,16 @@ def instant(key: str) -> Any:
     return st.column_config.DatetimeColumn(plain(key), format="D MMM YYYY, HH:mm")
 
 
+def begin() -> None:
+    """Note what the page is about to be drawn from: a write while it is being drawn must not go unseen."""
+    st.session_state[_DRAWN] = workspace().store.version
+
+
 def follow(active: bool, *, every: str = "2s") -> None:
     """While `active`, look every few seconds whether the store moved on, and rerun the page when it did."""
     if not active:
         return
-    drawn = workspace().store.version
+    drawn = st.session_state[_DRAWN]
     first = True
 
     @st.fragment(run_every=every)

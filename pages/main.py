@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.errors import LotwiseError
-from pages import data, formats
+from pages import data, formats, frame
 from pages.session import workspace
 from pages.words import literal, say
 
@@ -20,6 +20,7 @@ page = st.navigation(
 )
 
 try:
+    frame.begin()
     waits = data.standing()
 except LotwiseError as error:
     st.title(say("app.title"), anchor=False)

@@ -122,7 +122,7 @@ def await_health(port: int, server: "subprocess.Popen[bytes]", log: Path, second
     pytest.fail(f"the app did not start (exit {server.poll()}):\n{log.read_text(errors='replace')}")
 
 
-def stop(server: "subprocess.Popen[bytes]", seconds: float = 20) -> None:
+def stop(server: "subprocess.Popen[bytes]", seconds: float = 60) -> None:
     """End a process that a test started, gently first; hanging on shutdown is a fault."""
     if server.poll() is not None:
         return

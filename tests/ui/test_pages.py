@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages import session
+from pages import data, session
 from tests.ui.conftest import Open
 
 NOW = datetime.now(UTC)
@@ -171,3 +172,19 @@ def one_failure() -> pl.DataFrame:
     names = {"job_id": "only", "item_id": "a", "custom_id": "only-a", "class_id": "c", "model": "claude-haiku-5-5"}
     ending = {"outcome": "errored", "usable": False, "cause": "api_error", "action": "resubmit"}
     return pl.DataFrame([names | ending | {"number": 1, "marked": False, "cost_usd": Decimal(0), "submitted_at": NOW}])
+
+
+def test_a_write_while_a_page_is_drawn_is_not_missed(
+    open_app: Open, workspace_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page follows the store from before its first read: what ends meanwhile must still reach the screen."""
+    read = data.standing
+
+    def while_drawing() -> dict[str, Any]:
+        session.workspace().store.write(lambda tx: tx.run("close_interrupted_imports"))
+        return read()
+
+    monkeypatch.setattr(data, "standing", while_drawing)
+    app = open_app(workspace_dir, "overview.py")
+
+    assert app.session_state["drawn-version"] < session.workspace().store.version
