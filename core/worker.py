@@ -78,10 +78,10 @@ class Worker:
         self._imports.put(path)
         self.wake()
 
-    def import_now(self, path: Path, *, source: str | None = None) -> ImportReport:
+    def import_now(self, path: Path) -> ImportReport:
         """Import a file and find its classes, on the calling thread."""
         with self._turn:
-            report = import_file(self._store, self._folder, path, now=self._clock(), source=source)
+            report = import_file(self._store, self._folder, path, now=self._clock())
             regroup(self._store, self._folder, self._book, now=self._clock())
             return report
 
