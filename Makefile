@@ -50,7 +50,7 @@ lock: ## recompile the pinned requirements (LOCK=--upgrade to raise versions)
 	@set -eu; uv=$$(command -v uv || true); \
 	if [ -z "$$uv" ] && [ -x $(VENV)/bin/uv ]; then uv=$(VENV)/bin/uv; fi; \
 	if [ -z "$$uv" ]; then echo 'make lock needs uv: install it, or $(VENV)/bin/python -m pip install uv' >&2; exit 1; fi; \
-	for name in requirements requirements-dev; do \
+	for name in requirements requirements-dask requirements-dev; do \
 		"$$uv" pip compile --quiet --universal --no-header --python-version 3.11 $(LOCK) \
 			$$name.in -o $$name.txt; done
 

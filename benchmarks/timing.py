@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
-    """Median seconds of a thing and of its floor (or peer), and the median of the paired ratios."""
+    """Median seconds (or another unit) of a thing and of its floor or peer, and the median of the paired ratios."""
 
     name: str
     seconds: float
@@ -16,11 +16,12 @@ class Ratio:
     against_seconds: float
     ratio: float
     goal: str
+    unit: str = "s"
 
     def line(self) -> str:
         """One line for people."""
         return (
-            f"{self.name}: {self.seconds:.3f} s; {self.against}: {self.against_seconds:.3f} s; "
+            f"{self.name}: {self.seconds:.3f} {self.unit}; {self.against}: {self.against_seconds:.3f} {self.unit}; "
             f"ratio {self.ratio:.2f} (goal {self.goal})"
         )
 

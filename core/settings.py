@@ -2,8 +2,9 @@
 
 import math
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from decimal import Decimal, InvalidOperation
 from typing import Any, Self
 
@@ -11,11 +12,11 @@ from core.errors import LotwiseError
 
 
 class SettingInvalid(LotwiseError):
-    """This setting is not a number it can be. Correct the environment variable and start again."""
+    """This setting cannot have this value. Correct the environment variable and start again."""
 
 
-def _setting(default: Any, help: str, *, least: int = 0) -> Any:  # noqa: A002 - the word of the field
-    return field(default=default, metadata={"help": help, "least": least})
+def _setting(default: Any, help: str, *, least: int = 0, form: str = "") -> Any:  # noqa: A002 - the word of the field
+    return field(default=default, metadata={"help": help, "least": least, "form": form})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,11 @@ class Settings:
     output_share: float = _setting(0.4, "Assumed output as a share of max_tokens, until a class has results.")
     poll_seconds: float = _setting(60.0, "Seconds between two looks at running batches of the real API.")
     settle_seconds: float = _setting(120.0, "Seconds after a lost reply before its job may be sent again.")
+    executor: str = _setting(
+        "auto",
+        "Where large files are scanned: auto, inline, processes, or the tcp://host:port of a Dask scheduler.",
+        form=r"auto|inline|processes|tcp://[^\s/]+:\d{1,5}",
+    )
     sandbox_seed: int = _setting(7, "Seed of the embedded local server.")
     sandbox_time_scale: float = _setting(
         40.0, "How many times faster than life the embedded local server runs.", least=1
@@ -48,12 +54,21 @@ class Settings:
         for setting in fields(cls):
             name = f"LOTWISE_{setting.name.upper()}"
             if name in environment:
-                try:
-                    value = type(getattr(cls, setting.name))(environment[name])
-                    usable = math.isfinite(value) and value >= setting.metadata["least"]
-                except (ValueError, InvalidOperation):
-                    usable = False
-                if not usable:
-                    raise SettingInvalid(setting=name, value=environment[name])
-                given[setting.name] = value
+                given[setting.name] = _value(setting, name, environment[name])
         return cls(**given)
+
+
+def _value(setting: Field[Any], name: str, text: str) -> Any:
+    """The text as a value of the default's type, if the setting can have it. Raises `SettingInvalid`."""
+    kind: type = type(setting.default)
+    try:
+        value = kind(text)
+        if isinstance(value, str):
+            usable = re.fullmatch(setting.metadata["form"], value) is not None
+        else:
+            usable = math.isfinite(value) and value >= setting.metadata["least"]
+    except (ValueError, InvalidOperation):
+        usable = False
+    if not usable:
+        raise SettingInvalid(setting=name, value=text, help=setting.metadata["help"])
+    return value

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from core.demo import build_demo
 from core.errors import LotwiseError
 from core.export import EXPORTS
 from core.intake.group_files import Grouping, group_files
+from core.intake.tables import field_order, read_text, write_table
 from core.loopback import LoopbackServer
 from core.prices import PriceBook
 from core.requests.files import request_files
 from core.sandbox import SandboxOptions, create_app
+from core.settings import Settings
 from core.store import StoreBusy
 from core.workspace import Workspace, default_folder
 
@@ -82,7 +85,12 @@ def _on_workspace(arguments: argparse.Namespace, verb: str, values: Document, *,
 
 
 def _group(arguments: argparse.Namespace) -> Document:
-    grouping: Grouping = group_files(request_files(arguments.files), PriceBook.load())
+    grouping: Grouping = group_files(
+        request_files(arguments.files),
+        PriceBook.load(),
+        executor=Settings.load().executor,
+        assignments=arguments.assignments is not None,
+    )
     if arguments.assignments:
         grouping.assignments.write_parquet(arguments.assignments)
     for file, line, reason in grouping.reasons[:_SHOWN_REJECTS]:
@@ -94,8 +102,23 @@ def _group(arguments: argparse.Namespace) -> Document:
         "rejected": grouping.rejected,
         "bytes": grouping.bytes,
         "seconds": grouping.seconds,
+        "shareable": grouping.shareable,
         "groups": [asdict(group) for group in grouping.groups],
     }
+
+
+def _field_order(arguments: argparse.Namespace) -> Document:
+    report = field_order(
+        arguments.table,
+        read_text(arguments.template) if arguments.template else None,
+        instructions=read_text(arguments.instructions) if arguments.instructions else "",
+        book=PriceBook.load(),
+        model=arguments.model,
+        now=datetime.now(UTC),
+    )
+    if arguments.to:
+        write_table(report.ordered, arguments.to)
+    return report.document()
 
 
 def _sandbox(arguments: argparse.Namespace) -> None:
@@ -141,6 +164,13 @@ def _parser() -> argparse.ArgumentParser:
     group = verb("group", "show what request files share, without importing them", _group)
     group.add_argument("files", nargs="+", type=Path, metavar="FILE")
     group.add_argument("--assignments", type=Path, metavar="FILE.parquet", help="write custom_id and group_id")
+
+    order = verb("field-order", "find the order of a table's rows and fields that shares most", _field_order)
+    order.add_argument("table", type=Path, metavar="TABLE.csv|.parquet")
+    order.add_argument("--template", type=Path, metavar="FILE", help="text with {field} placeholders, one line a field")
+    order.add_argument("--instructions", type=Path, metavar="FILE", help="text that stands before every row")
+    order.add_argument("--model", metavar="MODEL", help="price the orders for this model")
+    order.add_argument("--to", type=Path, metavar="FILE.csv|.parquet|.jsonl", help="write the rows in their new order")
 
     imports = verb(
         "import",

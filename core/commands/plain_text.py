@@ -38,6 +38,10 @@ def plain(verb: str, document: Document) -> str:
             lines += ["", *_table(list(value), columns or tuple(value[0]))] if value else []
             for row in value:
                 lines += [plain(verb, {"reasons": row["reasons"]})] if row.get("reasons") else []
+        elif name == "notes":
+            lines += ["", *value]
+        elif isinstance(value, str) and "\n" in value:
+            lines += [f"{name.replace('_', ' ')}:", *(f"  {line}" for line in value.splitlines())]
         elif value is not None and not isinstance(value, (list, tuple)):
             lines.append(f"{name.replace('_', ' ')}: {_cell(name, value)}")
         elif value:
@@ -63,6 +67,8 @@ def _cell(name: str, value: Any) -> str:
         # Money comes as a number from here, and as text from the process that owns the workspace.
         dollars = Decimal(value)
         return f"${dollars:,.4f}" if abs(dollars) >= _CENT or not dollars else f"${dollars:.6f}"
+    if name.endswith("_share"):
+        return f"{value:.2%}"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,81 +1,191 @@
 """Classes of the stored backlog: grouped anew after every import, described by one of their items."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from core.intake.payloads import PayloadReader
-from core.planning.grouping import Classes, class_id, find_classes
+from core.planning.borders import Agreement, Landmarks, agreement, find_borders, open_texts, with_borders
+from core.planning.grouping import Classes, class_id, find_classes, floor_chars
+from core.planning.prefix_tree import Chains, Ints, PrefixTree, grow
 from core.planning.tokens import prefix_tokens
 from core.prices import PriceBook
-from core.store import Store
+from core.requests.blocks import text_at
+from core.requests.passages import passages
+from core.requests.request import Params, parse_params
+from core.store import Store, Transaction
 
 _PREVIEW_CHARS = 400
 _NAME_CHARS = 60
+_EXCERPT_CHARS = 120
+# Nodes of the tree that are kept for its picture: the ones that most items share.
+_KEPT_NODES = 2_000
 
 
 def regroup(store: Store, folder: Path, book: PriceBook, *, now: datetime) -> None:
-    """Find the classes of all items never attempted and store them; items already sent keep theirs."""
-    backlog = store.query("backlog_chains")
-    if backlog.is_empty():
+    """Find the classes of all items never attempted and store them; items already sent keep theirs.
+
+    Some sent items of every class are looked at again, so that what comes in later joins the class that it
+    belongs to, and a class keeps its name while its prefix is edited.
+    """
+    items = store.query("backlog_chains")
+    if not items["class_id"].has_nulls():
         return
-    found = group_frame(backlog)
-    with PayloadReader(folder) as payloads:
-        rows = [
-            {
-                "class_id": class_id(int(key)),
-                "prefix_blocks": int(blocks),
-                "prefix_chars": int(chars),
-                "created_at": now,
-                **_description(backlog.row(int(first), named=True), int(blocks), int(chars), payloads, book),
-            }
-            for key, blocks, chars, first in zip(
-                found.keys, found.prefix_blocks, found.prefix_chars, found.first, strict=True
-            )
-        ]
-    ids = np.array([class_id(int(key)) for key in found.keys], dtype=object)
+    with PayloadReader(folder) as reader:
+        kept = _Kept(items, reader)
+        waiting = kept.waiting
+        chains = chains_of(items)
+        if (texts := open_texts(chains, items["heads"].explode().to_numpy())) is not None:
+            chains = with_borders(chains, find_borders(texts, kept))
+        floors = items["model"].replace_strict(
+            {model: floor_chars(book, model) for model in items["model"].unique()}, return_dtype=pl.Int64
+        )
+        found = find_classes(chains, grow(chains), floors.to_numpy())
+        names = _names(found, items["class_id"])
+        classes = _class_rows(found, names, kept, book, now)
+        nodes = _node_rows(grow(chains.of(waiting)), dict(zip(found.keys.tolist(), names, strict=True)), kept)
     assigned = pl.DataFrame(
-        {"item_id": backlog["item_id"], "class_id": pl.Series(ids[found.class_of], dtype=pl.String)}
+        {
+            "item_id": items["item_id"].gather(waiting),
+            "class_id": pl.Series(names, dtype=pl.String).gather(found.class_of[waiting]),
+        }
+    )
+    store.write(partial(_keep, classes, assigned, nodes))
+
+
+def _keep(classes: pl.DataFrame, assigned: pl.DataFrame, nodes: pl.DataFrame, tx: Transaction) -> None:
+    tx.merge("put_classes", classes)
+    tx.merge("set_classes", assigned)
+    tx.run("forget_prefix_nodes")
+    tx.merge("add_prefix_nodes", nodes)
+
+
+def chains_of(items: pl.DataFrame) -> Chains:
+    """The chains of items given as a frame with the list columns `chain` and `depths`."""
+    return Chains(
+        hashes=items["chain"].explode().to_numpy(),
+        depths=items["depths"].explode().to_numpy(),
+        ends=items["chain"].list.len().cast(pl.Int64).cum_sum().to_numpy(),
     )
 
-    store.write(lambda tx: (tx.merge("put_classes", pl.DataFrame(rows)), tx.merge("set_classes", assigned)))
+
+@dataclass(frozen=True)
+class _Kept:
+    """The kept parameters of items, by their position (a `TextSource`)."""
+
+    items: pl.DataFrame
+    reader: PayloadReader
+
+    @cached_property
+    def waiting(self) -> Ints:
+        """The positions of items never attempted; the others only tell who belongs to their class."""
+        return np.flatnonzero(self.items["class_id"].is_null().to_numpy())
+
+    def params(self, item: int) -> Params:
+        """The parameters of one item."""
+        row = self.items.row(item, named=True)
+        return parse_params(self.reader.read(row["import_id"], row["payload_offset"], row["payload_bytes"]))
+
+    def read(self, items: Ints, blocks: Ints) -> list[bytes]:
+        """The texts of these blocks."""
+        return [text_at(self.params(item), block) for item, block in zip(items.tolist(), blocks.tolist(), strict=True)]
+
+    def compare(self, items: Ints, blocks: Ints, groups: Ints, landmarks: list[Landmarks]) -> Agreement:
+        """Compare each text with the landmarks of its group."""
+        return Agreement.of(
+            agreement(text_at(self.params(item), block), landmarks[group])
+            for item, block, group in zip(items.tolist(), blocks.tolist(), groups.tolist(), strict=True)
+        )
 
 
-def group_frame(backlog: pl.DataFrame) -> Classes:
-    """The classes of items given as a frame with the list columns `chain` and `depths`."""
-    return find_classes(
-        backlog["chain"].explode().to_numpy(),
-        backlog["depths"].explode().to_numpy(),
-        backlog["chain"].list.len().cast(pl.Int64).cum_sum().to_numpy(),
+def _names(found: Classes, known: pl.Series) -> list[str]:
+    """The name of each class: its own, or that of the class that most of its sent items are in.
+
+    A name is given once: where a class was split, the part with most of its sent items keeps it.
+    """
+    names = [class_id(int(key)) for key in found.keys]
+    own = set(names)
+    sent = np.flatnonzero(known.is_not_null().to_numpy())
+    sent = sent[found.prefix_chars[found.class_of[sent]] > 0]
+    votes = (
+        pl.DataFrame({"position": found.class_of[sent], "name": known.gather(sent)})
+        .group_by("position", "name")
+        .agg(votes=pl.len())
+        .sort("votes", "name", descending=[True, False])
+        .unique("name", keep="first", maintain_order=True)
+        .unique("position", keep="first", maintain_order=True)
     )
+    for position, name in votes.select("position", "name").iter_rows():
+        if name not in own:
+            names[position] = name
+    return names
 
 
-def _description(
-    item: dict[str, Any], blocks: int, chars: int, payloads: PayloadReader, book: PriceBook
-) -> dict[str, Any]:
-    """What a person knows a class by, taken from one of its items."""
-    tokens, cacheable = prefix_tokens(book, item["model"], chars)
-    known = {"model": item["model"], "prefix_tokens": tokens, "cacheable": cacheable and blocks > 0}
-    if not blocks:
-        return known | {"name": f"Unshared requests, {item['model']}", "preview": ""}
-    params = payloads.params(item["import_id"], item["payload_offset"], item["payload_bytes"])
-    text = " ".join(_head(params).split())
-    return known | {"name": _name(text), "preview": text[:_PREVIEW_CHARS]}
+def _class_rows(found: Classes, names: list[str], kept: _Kept, book: PriceBook, now: datetime) -> pl.DataFrame:
+    """The classes that waiting items are in, each described by one of its items."""
+    rows = []
+    for position in np.unique(found.class_of[kept.waiting]).tolist():
+        item, blocks = int(found.first[position]), int(found.prefix_blocks[position])
+        model, chars = kept.items["model"][item], int(found.prefix_chars[position])
+        tokens, cacheable = prefix_tokens(book, model, chars)
+        text = _head(kept.params(item)) if chars else ""
+        rows.append(
+            {
+                "class_id": names[position],
+                "name": _short(text, _NAME_CHARS) if chars else f"Unshared requests, {model}",
+                "model": model,
+                "prefix_blocks": blocks,
+                "cut_chars": int(found.cuts[position]),
+                "prefix_chars": chars,
+                "prefix_tokens": tokens,
+                "cacheable": cacheable and chars > 0,
+                "preview": text[:_PREVIEW_CHARS],
+                "created_at": now,
+            }
+        )
+    return pl.DataFrame(rows)
 
 
-def _name(text: str) -> str:
-    return text if len(text) <= _NAME_CHARS else text[: _NAME_CHARS - 1].rsplit(" ", 1)[0] + "…"
+def _node_rows(tree: PrefixTree, names: dict[int, str], kept: _Kept) -> pl.DataFrame:
+    """The nodes of the tree that most items share; with a node comes everything above it."""
+    top = np.lexsort((tree.level, -tree.items))[:_KEPT_NODES]
+    scope = tree.level == 0
+    rows = []
+    for node in np.union1d(top, np.flatnonzero(scope)).tolist():
+        parent, item = int(tree.parent[node]), int(kept.waiting[tree.first[node]])
+        key = int(tree.keys[node])
+        rows.append(
+            {
+                "node_id": class_id(key),
+                "parent_id": None if scope[node] else class_id(int(tree.keys[parent])),
+                "model": kept.items["model"][item],
+                "level": int(tree.level[node]),
+                "blocks": int(tree.blocks[node]),
+                "cut_chars": int(tree.cuts[node]),
+                "chars": int(tree.depths[node]),
+                "items": int(tree.items[node]),
+                "excerpt": "" if scope[node] else _behind(kept.params(item), tree, parent),
+                "class_id": names.get(key),
+            }
+        )
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def _head(params: dict[str, Any]) -> str:
-    """The first text of a request in cache order, after the tools: what a person would know it by."""
-    for content in (params.get("system"), *(message["content"] for message in params["messages"])):
-        if isinstance(content, str) and content:
-            return content
-        for block in content or ():
-            if isinstance(block, dict) and block.get("text"):
-                return str(block["text"])
-    return str(params.get("model"))
+def _behind(params: Params, tree: PrefixTree, parent: int) -> str:
+    """How the prompt goes on behind a node."""
+    passage = passages(params)[int(tree.blocks[parent])]
+    return _short(" ".join(passage.text[int(tree.cuts[parent]) :][: 4 * _EXCERPT_CHARS].split()), _EXCERPT_CHARS)
+
+
+def _head(params: Params) -> str:
+    """The first text of a request after its tools: what a person would know it by."""
+    texts = (" ".join(passage.text.split()) for passage in passages(params) if passage.part != "tools")
+    return next((text for text in texts if text), params.model)
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1].rsplit(" ", 1)[0] + "…"

@@ -5,19 +5,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
-from core.planning.grouping import Chains, Classes, class_id, find_classes
+from core.executors import open_executor
+from core.intake.scanning import FileTexts, Scan, scan
+from core.planning.borders import find_borders, open_texts, with_borders
+from core.planning.grouping import Classes, class_id, find_classes, floor_chars
+from core.planning.prefix_tree import grow
 from core.planning.tokens import prefix_tokens
 from core.prices import PriceBook
-from core.requests.blocks import chain_of
-from core.requests.lines import Oversize, read_lines
-from core.requests.request import NotARequest, parse_request
+from core.requests.shards import shards_of
+
+# Small enough for two processes to share a file of a quarter gigabyte evenly, large enough to be worth a message.
+_SHARD_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """One class found in the files."""
+    """One class found in the files; `inside_text`: its prefix ends within a text, not with a block."""
 
     id: str
     model: str
@@ -25,70 +31,62 @@ class Group:
     prefix_chars: int
     prefix_tokens: int
     cacheable: bool
+    inside_text: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grouping:
-    """What the files hold. `assignments`: columns custom_id, group_id; `reasons`: file, line and why of rejects."""
+    """What the files hold. `shareable`: the share of all characters that an endless cache would read; `assignments`:
+    columns custom_id, group_id (no rows unless asked for); `reasons`: file, line and why of rejects."""
 
     requests: int
     rejected: int
     bytes: int
     seconds: float
+    shareable: float
     groups: tuple[Group, ...]
     assignments: pl.DataFrame
     reasons: tuple[tuple[str, int, str], ...]
 
 
-def group_files(paths: Iterable[Path], book: PriceBook) -> Grouping:
+def group_files(
+    paths: Iterable[Path], book: PriceBook, *, executor: str = "auto", assignments: bool = False
+) -> Grouping:
     """Group all requests of the files; a `custom_id` that comes again counts once, or is rejected if it differs.
 
-    Raises `FileUnreadable` or `FileTornApart`.
+    `executor` as in `open_executor`: the groups are the same whatever it is. Raises `FileUnreadable`,
+    `FileTornApart`, `ShardFailed` or `ExecutorUnreachable`.
     """
     began = time.perf_counter()
-    chains = Chains()
-    seen: dict[str, int] = {}
-    models: list[str] = []
-    reasons: list[tuple[str, int, str]] = []
-    size = 0
-    for path in paths:
-        for number, line in enumerate(read_lines(path), 1):
-            if isinstance(line, Oversize):
-                size += line.size
-                line.spool.close()
-                reasons.append((path.name, number, "longer than the 32 MB that a request may have"))
-                continue
-            size += len(line)
-            try:
-                request = parse_request(line)
-                hashes, depths, _ = chain_of(request.params)
-            except NotARequest as wrong:
-                if not line.isspace():
-                    reasons.append((path.name, number, str(wrong)))
-                continue
-            prompt = seen.setdefault(request.custom_id, hashes[-1])
-            if len(seen) > len(models):
-                chains.add(hashes, depths)
-                models.append(request.params.model)
-            elif prompt != hashes[-1]:
-                reasons.append((path.name, number, "custom_id came before with another prompt"))
-    found = find_classes(*chains.flat())
+    files = list(paths)
+    shards = shards_of(files, _SHARD_BYTES)
+    with open_executor(executor, work_bytes=sum(path.stat().st_size for path in files)) as pool:
+        scanned = scan(shards, pool, keep_ids=assignments)
+        chains = scanned.chains
+        if (texts := open_texts(chains, scanned.heads)) is not None:
+            chains = with_borders(chains, find_borders(texts, FileTexts(shards, scanned, pool)))
+    tree = grow(chains)
+    floors = np.array([floor_chars(book, model) for model in scanned.model_names] or [0])
+    found = find_classes(chains, tree, floors[scanned.models])
     ids = pl.Series([class_id(int(key)) for key in found.keys], dtype=pl.String)
     return Grouping(
-        requests=len(seen),
-        rejected=len(reasons),
-        bytes=size,
+        requests=len(chains.ends),
+        rejected=len(scanned.rejects),
+        bytes=scanned.bytes,
         seconds=round(time.perf_counter() - began, 3),
-        groups=_groups(found, ids, models, book),
-        assignments=pl.DataFrame({"custom_id": list(seen), "group_id": ids.gather(found.class_of)}),
-        reasons=tuple(reasons),
+        shareable=tree.shared_chars / max(int(chains.depths[chains.ends - 1].sum(dtype=np.int64)), 1),
+        groups=_groups(found, ids, scanned, book),
+        assignments=pl.DataFrame(
+            {"custom_id": scanned.ids, "group_id": ids.gather(found.class_of[: len(scanned.ids)])}
+        ),
+        reasons=scanned.rejects,
     )
 
 
-def _groups(found: Classes, ids: pl.Series, models: list[str], book: PriceBook) -> tuple[Group, ...]:
+def _groups(found: Classes, ids: pl.Series, scanned: Scan, book: PriceBook) -> tuple[Group, ...]:
     groups = []
     for position, name in enumerate(ids):
-        model = models[int(found.first[position])]
+        model = scanned.model_names[int(scanned.models[found.first[position]])]
         chars = int(found.prefix_chars[position])
         tokens, cacheable = prefix_tokens(book, model, chars)
         groups.append(
@@ -99,6 +97,7 @@ def _groups(found: Classes, ids: pl.Series, models: list[str], book: PriceBook) 
                 prefix_chars=chars,
                 prefix_tokens=tokens,
                 cacheable=cacheable,
+                inside_text=bool(found.cuts[position]),
             )
         )
     return tuple(sorted(groups, key=lambda group: (-group.items, group.id)))

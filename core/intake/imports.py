@@ -15,7 +15,7 @@ import orjson
 import polars as pl
 
 from core.intake.payloads import PayloadWriter, without_marks
-from core.requests.blocks import chain_of
+from core.requests.blocks import Chain, chain_of
 from core.requests.lines import FileTornApart, FileUnreadable, Oversize, read_lines
 from core.requests.request import NotARequest, parse_request, why_not
 from core.store import Store, Transaction
@@ -38,6 +38,7 @@ _ITEM_SCHEMA: dict[str, Any] = {
     "chain": pl.List(pl.UInt64),
     "depths": pl.List(pl.Int64),
     "overheads": pl.List(pl.Int16),
+    "heads": pl.List(pl.UInt64),
     "max_tokens": pl.Int64,
     "created_at": pl.Datetime("us", "UTC"),
 }
@@ -76,7 +77,7 @@ class _Line:
     content_hash: str
     model: str
     max_tokens: int
-    chain: tuple[list[int], list[int], list[int]]
+    chain: Chain
     payload: bytes
     raw: bytes
 
@@ -258,6 +259,7 @@ def _item_frame(lines: list[_Line], offsets: list[int], import_id: str, now: dat
         "chain": [line.chain[0] for line in lines],
         "depths": [line.chain[1] for line in lines],
         "overheads": [line.chain[2] for line in lines],
+        "heads": [line.chain[3] for line in lines],
         "max_tokens": [line.max_tokens for line in lines],
         "created_at": [now] * len(lines),
     }

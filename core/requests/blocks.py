@@ -29,31 +29,59 @@ _TOOL, _SYSTEM = 0x9E3779B97F4A7C15, 0x165667B19E3779F9
 _SYSTEM_SWITCH, _MESSAGE_SWITCH = 0xC2B2AE3D27D4EB4F, 0xA0761D6478BD642F
 _IMAGES, _BORDER = 0x85EBCA77C2B2AE63, 0xD6E8FEB86659FD93
 _ROLES = {"user": 0x27D4EB2F165667C5, "assistant": 0x94D049BB133111EB, "system": 0xBF58476D1CE4E5B9}
+_SYSTEM_OPENING, _OPENINGS = _SYSTEM ^ _BORDER, {role: salt ^ _BORDER for role, salt in _ROLES.items()}
 # Before the bytes of a block that is not plain text: JSON never holds it raw.
 _OPAQUE = b"\x1e"
 
-Chain = tuple[list[int], list[int], list[int]]
+HEAD_BYTES = 128
+"""Texts that agree on so many bytes are looked at more closely: they may share more than that (less never pays)."""
+
+
+class BlockOutOfReach(IndexError):
+    """The request has fewer blocks than its class shares, or no text there: it cannot be of that class."""
+
+
+Chain = tuple[list[int], list[int], list[int], list[int]]
 """The blocks of one request; entry 0 is the scope, entry k the state after k blocks.
 
-Three lists of equal length (a plain tuple: this is built for every line). Running hashes; characters of prompt so
-far; bytes that a mark on that block adds, 0 where it cannot be marked.
+Four lists of equal length (a plain tuple: this is built for every line). Running hashes; characters of prompt so
+far; bytes that a mark on that block adds, 0 where it cannot be marked; hash after the first `HEAD_BYTES` of the
+block, 0 where it is no text of that length.
 """
 
 
 def chain_of(params: Params) -> Chain:
     """The chain of a request's parameters."""
     messages, system = params.messages, params.system
-    if len(messages) == 1 and type(content := messages[0].content) is str and not _has_settings(params):
+    if (
+        len(messages) == 1
+        and type(content := (message := messages[0]).content) is str
+        and (system is None or type(system) is str)
+        and params.tools is None
+        and params.tool_choice is None
+        and params.thinking is None
+        and params.output_config is None
+        and params.output_format is None
+        and params.speed is None
+        and params.inference_geo is None
+    ):
         # What most lines look like, spelled out: this halves the time that grouping adds to reading.
-        scope = _scope_hash(params.model)
-        salt = _ROLES[messages[0].role] ^ _BORDER
-        overhead = STRING_MARK_BYTES if content else 0
+        scope, data, chars = _scope_hash(params.model), content.encode(), len(content)
         if not system:
-            return [scope, _hash(content.encode(), scope ^ salt)], [0, len(content)], [0, overhead]
-        if type(system) is str:
-            head, depth = _hash(system.encode(), scope ^ _SYSTEM ^ _BORDER), len(system)
-            hashes = [scope, head, _hash(content.encode(), head ^ salt)]
-            return hashes, [0, depth, depth + len(content)], [0, STRING_MARK_BYTES, overhead]
+            seed = scope ^ _OPENINGS[message.role]
+            head = _hash(data[:HEAD_BYTES], seed) if chars >= HEAD_BYTES else 0
+            return [scope, _hash(data, seed)], [0, chars], [0, STRING_MARK_BYTES if chars else 0], [0, head]
+        lead, depth, seed = system.encode(), len(system), scope ^ _SYSTEM_OPENING
+        first = _hash(lead[:HEAD_BYTES], seed) if depth >= HEAD_BYTES else 0
+        after = _hash(lead, seed)
+        seed = after ^ _OPENINGS[message.role]
+        head = _hash(data[:HEAD_BYTES], seed) if chars >= HEAD_BYTES else 0
+        return (
+            [scope, after, _hash(data, seed)],
+            [0, depth, depth + chars],
+            [0, STRING_MARK_BYTES, STRING_MARK_BYTES if chars else 0],
+            [0, first, head],
+        )
     return any_chain(params)
 
 
@@ -64,22 +92,10 @@ def any_chain(params: Params) -> Chain:
     return _chain(params, _IMAGES)[0] if has_images else chain
 
 
-def _has_settings(params: Params) -> bool:
-    return (
-        params.tools is not None
-        or params.tool_choice is not None
-        or params.thinking is not None
-        or params.output_config is not None
-        or params.output_format is not None
-        or params.speed is not None
-        or params.inference_geo is not None
-    )
-
-
 def _chain(params: Params, images: int) -> tuple[Chain, bool]:
     settings = (f"speed={params.speed}", f"inference_geo={params.inference_geo}")
     scope = "\x00".join([params.model, *(setting for setting in settings if not setting.endswith("=None"))])
-    chain: Chain = [_scope_hash(scope)], [0], [0]
+    chain: Chain = [_scope_hash(scope)], [0], [0], [0]
     _add_content(chain, params.tools or [], _TOOL)
     before_system = _switches(_SYSTEM_SWITCH, params.output_format, params.output_config)
     _add_content(chain, params.system or [], _SYSTEM ^ before_system)
@@ -92,9 +108,11 @@ def _chain(params: Params, images: int) -> tuple[Chain, bool]:
 
 def _add_content(chain: Chain, content: str | list[Raw], salt: int) -> bool:
     """Append a text or a list of blocks, the first with the border before it; True where one is an image."""
-    hashes, depths, overheads = chain
+    hashes, depths, overheads, heads = chain
     if isinstance(content, str):
-        hashes.append(_hash(content.encode(), hashes[-1] ^ salt ^ _BORDER))
+        data, seed = content.encode(), hashes[-1] ^ salt ^ _BORDER
+        heads.append(_head(data, len(content), seed))
+        hashes.append(_hash(data, seed))
         depths.append(depths[-1] + len(content))
         overheads.append(STRING_MARK_BYTES if content else 0)
         return False
@@ -104,15 +122,44 @@ def _add_content(chain: Chain, content: str | list[Raw], salt: int) -> bool:
         kind = block.get("type")
         if kind == "text" and block.keys() <= _TEXT_KEYS:
             data, chars = block["text"].encode(), len(block["text"])
+            heads.append(_head(data, chars, hashes[-1] ^ salt ^ border))
         else:
             has_images |= kind == "image"
             data = _OPAQUE + without_mark(block)
             chars = len(data)
+            heads.append(0)
         hashes.append(_hash(data, hashes[-1] ^ salt ^ border))
         depths.append(depths[-1] + chars)
         overheads.append(0 if kind in _UNMARKABLE or not data else BLOCK_MARK_BYTES)
         border = 0
     return has_images
+
+
+def _head(data: bytes, chars: int, seed: int) -> int:
+    return _hash(data[:HEAD_BYTES], seed) if chars >= HEAD_BYTES else 0
+
+
+def inner_hash(head: int, data: bytes) -> int:
+    """The running hash after `data`, the beginning of a text with that hash at its head."""
+    return _hash(data, head)
+
+
+def text_at(params: Params, block: int) -> bytes:
+    """The text of the given block (counted from 1 in cache order) of a request.
+
+    Raises `BlockOutOfReach` where there is no such block, or it is no text.
+    """
+    contents = [params.tools or [], params.system or [], *(message.content for message in params.messages)]
+    left = block - 1
+    for content in contents:
+        held = 1 if isinstance(content, str) else len(content)
+        if left < held:
+            text = content if isinstance(content, str) else _block(content[left]).get("text")
+            if isinstance(text, str):
+                return text.encode()
+            break
+        left -= held
+    raise BlockOutOfReach(block)
 
 
 def _block(raw: Raw) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Lines of a request file: streamed, unpacked on the way, bounded in memory whatever the file holds."""
 
 import io
+import os
+import sys
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -44,20 +46,41 @@ class Oversize:
     spool: IO[bytes]
 
 
-def read_lines(path: Path, *, max_line: int = MAX_LINE_BYTES) -> Iterator[bytes | Oversize]:
+def read_lines(
+    path: Path, *, start: int = 0, stop: int | None = None, max_line: int = MAX_LINE_BYTES
+) -> Iterator[bytes | Oversize]:
     """Yield the lines of a plain, gzip or zstd file (told by its first bytes) with their line ends, in order.
 
-    Memory is bounded by `max_line`. Raises `FileUnreadable`, or `FileTornApart` after the last line that could be
-    unpacked.
+    Only those that begin in the bytes from `start` up to `stop` (None: to the end; else more than `start`), so that
+    ranges which cover a file give every line exactly once. A packed file cannot be cut: all its lines count as
+    beginning at 0, as does the first line behind a byte order mark. Memory is bounded by `max_line`.
+
+    Raises `FileUnreadable`, or `FileTornApart` after the last line that could be unpacked.
     """
     try:
         with path.open("rb", buffering=_READ_BYTES) as file:
-            stream = _unpacked(file)
-            # One call a line, and still as fast as iterating over the file.
-            for line in iter(partial(stream.readline, max_line + 1), b""):
-                yield line if len(line) <= max_line else _spooled(line, stream)
+            stream, left = _at_first_line(file, start, sys.maxsize if stop is None else stop)
+            readline, enough = stream.readline, max_line + 1
+            # One call a line, and nearly as fast as iterating over the file.
+            while left > 0 and (line := readline(enough)):
+                if (size := len(line)) <= max_line:
+                    yield line
+                else:
+                    long = _spooled(line, stream)
+                    size = long.size
+                    yield long
+                left -= size
     except (EOFError, zlib.error, zstandard.ZstdError) as error:
         raise FileTornApart(file=path, why=str(error)) from error
+    except OSError as error:
+        raise FileUnreadable(file=path, why=error.strerror or str(error)) from error
+
+
+def is_packed(path: Path) -> bool:
+    """Tell a gzip or zstd file from a plain one by its first bytes. Raises `FileUnreadable`."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            return _packing(_head(file)) is not None
     except OSError as error:
         raise FileUnreadable(file=path, why=error.strerror or str(error)) from error
 
@@ -72,16 +95,40 @@ def _spooled(piece: bytes, stream: IO[bytes]) -> Oversize:
     return Oversize(size=size, spool=spool)
 
 
-def _unpacked(file: IO[bytes]) -> IO[bytes]:
-    magic = file.read(len(_ZSTD_MAGICS[0]))
-    file.seek(0)
-    if magic in _ZSTD_MAGICS:
-        context = zstandard.ZstdDecompressor()
-        return io.BufferedReader(_Unpacked(_pieces(file, context.decompressobj)), _READ_BYTES)
-    if magic.startswith(_GZIP_MAGIC):
-        return io.BufferedReader(_Unpacked(_pieces(file, partial(zlib.decompressobj, _GZIP_WBITS))), _READ_BYTES)
-    file.seek(len(_BYTE_ORDER_MARK) if magic.startswith(_BYTE_ORDER_MARK) else 0)
-    return file
+def _at_first_line(file: IO[bytes], start: int, stop: int) -> tuple[IO[bytes], int]:
+    """The stream where the first line that begins in the range begins, and the bytes in which others may begin."""
+    head = _head(file)
+    if new_frame := _packing(head):
+        return io.BufferedReader(_Unpacked(_pieces(file, new_frame)), _READ_BYTES), 0 if start else sys.maxsize
+    if start:
+        return file, stop - _behind_begun_line(file, start, stop)
+    first = file.seek(len(_BYTE_ORDER_MARK) if head.startswith(_BYTE_ORDER_MARK) else 0)
+    return file, max(stop - first, 1)
+
+
+def _behind_begun_line(file: IO[bytes], start: int, stop: int) -> int:
+    """Skip the line with the byte before `start`, however long it is, and return the position behind it.
+
+    Looks hardly further than `stop`: what begins there or later is not wanted.
+    """
+    at = file.seek(start - 1)
+    while at < stop and (piece := file.readline(_READ_BYTES)):
+        at += len(piece)
+        if piece.endswith(b"\n"):
+            break
+    return at
+
+
+def _head(file: Any) -> bytes:
+    """The first bytes, by which the packing is told; the file stays where it is."""
+    return os.pread(file.fileno(), len(_ZSTD_MAGICS[0]), 0)
+
+
+def _packing(head: bytes) -> Callable[[], Any] | None:
+    """What unpacks one frame of a file that begins like this; None for a plain file."""
+    if head in _ZSTD_MAGICS:
+        return zstandard.ZstdDecompressor().decompressobj
+    return partial(zlib.decompressobj, _GZIP_WBITS) if head.startswith(_GZIP_MAGIC) else None
 
 
 class _Unpacked(io.RawIOBase):

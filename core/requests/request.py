@@ -46,6 +46,7 @@ class NotARequest(ValueError):
 
 
 _decode = msgspec.json.Decoder(Request).decode
+_decode_params = msgspec.json.Decoder(Params).decode
 
 
 def parse_request(line: bytes) -> Request:
@@ -54,6 +55,11 @@ def parse_request(line: bytes) -> Request:
         return _decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotARequest(why_not(line, error)) from None
+
+
+def parse_params(payload: bytes) -> Params:
+    """The parameters of a request that was read and kept before."""
+    return _decode_params(payload)
 
 
 def why_not(line: bytes, error: Exception) -> str:

@@ -55,8 +55,10 @@ class Messages:
 
     def count(self, params: Mapping[str, Any]) -> dict[str, int]:
         """The input tokens of these params, which need no max_tokens."""
+        model = self._catalogue.find(str(params.get("model")))
+        most = model.max_tokens if model else 1  # no thinking budget is too large for it
         with _as_wire_error():
-            _, tokens = shape_of({**params, "max_tokens": 1}, self._catalogue, batch=False)
+            _, tokens = shape_of({**params, "max_tokens": most}, self._catalogue, batch=False)
         return {"input_tokens": tokens}
 
 

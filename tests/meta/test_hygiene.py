@@ -12,7 +12,7 @@ LINES = 400
 VAGUE = {"util", "utils", "helper", "helpers", "manager", "managers", "misc"}
 # Folders where one person's files live; a path into them works on one machine only.
 PERSONAL = re.compile(rb"(?<![\w./-])/(?:" + rb"|".join((b"home", b"Users", b"root", b"work")) + rb")/[\w.~-]")
-LOCKS = ("requirements", "requirements-dev")
+LOCKS = ("requirements", "requirements-dask", "requirements-dev")
 
 Pins = dict[str, set[str]]
 

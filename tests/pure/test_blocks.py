@@ -8,7 +8,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from core.planning.caching import mark
-from core.requests.blocks import BLOCK_MARK_BYTES, STRING_MARK_BYTES, Chain, any_chain, chain_of
+from core.requests.blocks import (
+    BLOCK_MARK_BYTES,
+    HEAD_BYTES,
+    STRING_MARK_BYTES,
+    BlockOutOfReach,
+    Chain,
+    any_chain,
+    chain_of,
+    text_at,
+)
 from core.requests.request import parse_request
 from tests.strategies import Json, few_texts, line, params, request, unprompted_changes
 
@@ -81,8 +90,9 @@ def test_what_is_no_part_of_the_prompt_never_matters(of: Json, data: st.DataObje
     other = data.draw(unprompted_changes(of))
     changed = parse_request(line("another", other)).params
 
-    hashes, depths, _ = chain_of(changed)
+    hashes, depths, _, heads = chain_of(changed)
     assert (hashes, depths) == chain(of)[:2]
+    assert heads == chain(of)[3]
 
 
 @given(params())
@@ -97,17 +107,42 @@ def test_a_setting_given_as_null_is_a_setting_not_given(of: Json) -> None:
 @given(params())
 def test_chains_run_in_step_and_count_up(of: Json) -> None:
     """One entry a block after the scope, depths that never fall, as many blocks as the prompt has."""
-    hashes, depths, overheads = chain(of)
+    hashes, depths, overheads, heads = chain(of)
 
-    assert len(prompt(of)) == len(hashes) == len(depths) == len(overheads)
+    assert len(prompt(of)) == len(hashes) == len(depths) == len(overheads) == len(heads)
     assert sorted(depths) == depths
     assert (depths[0], overheads[0]) == (0, 0)
+
+
+@pytest.mark.parametrize("form", ["string", "blocks"])
+def test_texts_that_begin_alike_have_one_head(form: str) -> None:
+    """A head says that texts behind the same prompt agree on their first bytes; a short text has none."""
+
+    def head(text: str, **more: Any) -> int:
+        content = text if form == "string" else [{"type": "text", "text": text}]
+        return chain({"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": content}]} | more)[3][-1]
+
+    long = "a" * HEAD_BYTES
+    assert head(long + "x") == head(long + "y") == head(long) != 0
+    assert head(long[1:]) == 0
+    assert len({head("b" + long), head(long), head(long, system="s"), head(long, model="n")}) == 4
+
+
+@given(params())
+def test_the_text_of_a_block_is_found_by_its_number(of: Json) -> None:
+    """What a head or a border is about can be read again."""
+    read = parse_request(line("a", of)).params
+    for block, (after, before) in enumerate(zip(chain(of)[1][1:], chain(of)[1], strict=False), 1):
+        if chain(of)[3][block]:
+            assert len(text_at(read, block).decode()) == after - before
+    with pytest.raises(BlockOutOfReach):
+        text_at(read, len(chain(of)[0]))
 
 
 @given(params())
 def test_every_mark_goes_where_the_chain_says_and_adds_its_exact_bytes(of: Json) -> None:
     """Block k of the chain is block k of the request, tools included; sizes are planned on these bytes."""
-    _, _, overheads = chain(of)
+    _, _, overheads, _ = chain(of)
     before = orjson.dumps(of)
     for block, bytes_added in enumerate(overheads[1:], 1):
         marked = mark(orjson.loads(before), block)

@@ -1,4 +1,4 @@
-"""Settings: one table, overridden by the environment, refused where they are no number they can be."""
+"""Settings: one table, overridden by the environment, refused where they cannot have the value."""
 
 from dataclasses import fields
 from decimal import Decimal
@@ -21,10 +21,11 @@ def test_every_setting_explains_itself_and_can_be_overridden(name: str) -> None:
     """The environment gives `LOTWISE_<NAME>`; the value has the type of the default."""
     (setting,) = (one for one in fields(Settings) if one.name == name)
     kind = type(getattr(Settings, name))
-    changed = Settings.load({f"LOTWISE_{name.upper()}": "3", "LOTWISE_WORKSPACE": "elsewhere"})
+    value = "inline" if name == "executor" else "3"
+    changed = Settings.load({f"LOTWISE_{name.upper()}": value, "LOTWISE_WORKSPACE": "elsewhere"})
 
     assert setting.metadata["help"].endswith(".")
-    assert kind(3) == getattr(changed, name)
+    assert kind(value) == getattr(changed, name)
     assert kind is type(getattr(changed, name))
     assert all(getattr(changed, other.name) == other.default for other in fields(Settings) if other.name != name)
 
@@ -43,4 +44,17 @@ def test_what_is_no_number_it_can_be_is_refused_by_name(name: str, value: str) -
     with pytest.raises(SettingInvalid) as refused:
         Settings.load({f"LOTWISE_{name}": value})
 
-    assert {"setting": f"LOTWISE_{name}", "value": value} == refused.value.context
+    assert (f"LOTWISE_{name}", value) == (refused.value.context["setting"], refused.value.context["value"])
+
+
+@pytest.mark.parametrize("value", ["auto", "inline", "processes", "tcp://127.0.0.1:8786", "tcp://[::1]:8786"])
+def test_an_executor_is_a_word_or_an_address(value: str) -> None:
+    """The words are those that `open_executor` knows; everything else is the address of a scheduler."""
+    assert value == Settings.load({"LOTWISE_EXECUTOR": value}).executor
+
+
+@pytest.mark.parametrize("value", ["", "Auto", "inline ", "threads", "127.0.0.1:8786", "tcp://host", "tcp://:1", "3"])
+def test_a_text_that_is_no_choice_is_refused_with_the_choices(value: str) -> None:
+    """A mistyped word is not taken for an address that does not answer."""
+    with pytest.raises(SettingInvalid, match=r"auto, inline, processes, or the tcp://host:port"):
+        Settings.load({"LOTWISE_EXECUTOR": value})

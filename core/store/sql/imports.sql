@@ -37,16 +37,33 @@ WHERE r.import_id = $import_id
 ORDER BY r.line
 
 -- name: backlog_chains
--- Chains of all items never attempted, to find their classes.
-SELECT i.item_id, i.model, i.import_id, i.payload_offset, i.payload_bytes, i.chain, i.depths
+-- Chains of all items never attempted (class_id null), and of up to three sent items of every class, to tell who
+-- belongs to it.
+SELECT NULL::VARCHAR AS class_id, i.item_id, i.model, i.import_id, i.payload_offset, i.payload_bytes, i.chain, i.depths,
+       i.heads
 FROM item i
-WHERE NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
-ORDER BY i.import_id, i.line
+WHERE i.payload_offset IS NOT NULL AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
+UNION ALL
+SELECT class_id, item_id, model, import_id, payload_offset, payload_bytes, chain, depths, heads
+FROM (SELECT * FROM item
+      WHERE class_id IS NOT NULL AND payload_offset IS NOT NULL
+        AND EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = item.item_id)
+      QUALIFY row_number() OVER (PARTITION BY class_id ORDER BY created_at DESC, item_id) <= 3)
+ORDER BY class_id NULLS FIRST, import_id, payload_offset
 
 -- name: put_classes
 -- Classes by id; what is known of one is kept, what the items tell anew is corrected.
 INSERT INTO class BY NAME SELECT * FROM incoming
-ON CONFLICT (class_id) DO UPDATE SET prefix_tokens = excluded.prefix_tokens, cacheable = excluded.cacheable
+ON CONFLICT (class_id) DO UPDATE SET prefix_blocks = excluded.prefix_blocks, cut_chars = excluded.cut_chars,
+    prefix_chars = excluded.prefix_chars, prefix_tokens = excluded.prefix_tokens, cacheable = excluded.cacheable
+
+-- name: forget_prefix_nodes
+-- The tree of what waited before: a new one follows.
+DELETE FROM prefix_node
+
+-- name: add_prefix_nodes
+-- The tree of what waits.
+INSERT INTO prefix_node BY NAME SELECT * FROM incoming
 
 -- name: set_classes
 -- The class of each incoming item.

@@ -1,0 +1,35 @@
+"""A request as a person reads it: its blocks in cache order, each with the part of the prompt that it belongs to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import orjson
+from msgspec import Raw
+
+from core.requests.request import Params
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Passage:
+    """One block: `text` is the text itself, or the JSON of a block that is not text."""
+
+    part: str
+    text: str
+
+
+def passages(params: Params) -> list[Passage]:
+    """All blocks in cache order: block k of a class's prefix is passage k - 1."""
+    contents: list[tuple[str, str | list[Raw]]] = [("tools", params.tools or []), ("system", params.system or [])]
+    contents += [(message.role, message.content) for message in params.messages]
+    return [
+        Passage(part=part, text=text)
+        for part, content in contents
+        for text in ([content] if isinstance(content, str) else _texts(content))
+    ]
+
+
+def _texts(blocks: list[Raw]) -> Iterator[str]:
+    for raw in blocks:
+        block = orjson.loads(memoryview(raw))
+        text = block.get("text")
+        yield text if isinstance(text, str) else bytes(raw).decode()
