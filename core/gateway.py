@@ -1,6 +1,6 @@
 """The one door to the Message Batches API, and what can go wrong at it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +14,20 @@ if TYPE_CHECKING:
     from anthropic.types.messages import MessageBatch
 
 _CHUNK_BYTES = 1 << 20
+# A count is asked for while a plan waits; the SDK's own patience is ten minutes.
+_COUNT_SECONDS = 60.0
+# What the token counting page of the API's documentation lists as inputs.
+_COUNTED = (
+    "model",
+    "messages",
+    "system",
+    "tools",
+    "tool_choice",
+    "thinking",
+    "output_config",
+    "speed",
+    "cache_control",
+)
 ONE_HOUR = timedelta(hours=1)
 # Answers to a create call that mean: nothing was created (no statement by the API; see the errors page).
 _ACCOUNT = {401, 402, 403}
@@ -51,6 +65,14 @@ class Refused(LotwiseError):
 
 class AccountHeld(LotwiseError):
     """The API refuses this account for now. Fix the account (key, credit or limits), then release the job."""
+
+
+class CountsLimited(GatewayDown):
+    """The API counts no more tokens for now. Lotwise plans with estimates, and asks again later."""
+
+
+class NotCountable(LotwiseError):
+    """The API refuses to count the tokens of this request, as it would refuse to run it. Correct what it says."""
 
 
 class BatchMissing(LotwiseError):
@@ -108,6 +130,13 @@ class Gateway(Protocol):
         """Write the raw results to `to`. Raises `BatchMissing` or `GatewayDown`."""
         ...
 
+    def count_tokens(self, params: Mapping[str, Any]) -> int:
+        """The input tokens of a request with these parameters: free, with a rate limit of its own.
+
+        Raises `NotCountable`, `CountsLimited`, `AccountHeld` or `GatewayDown`.
+        """
+        ...
+
     def close(self) -> None:
         """Give connections back; the next call opens them anew."""
         ...
@@ -136,6 +165,10 @@ class ClosedGateway:
         raise KeyMissing
 
     def download(self, batch_id: str, to: Path) -> None:
+        """Raises `KeyMissing`."""
+        raise KeyMissing
+
+    def count_tokens(self, params: Mapping[str, Any]) -> int:
         """Raises `KeyMissing`."""
         raise KeyMissing
 
@@ -215,6 +248,20 @@ class AnthropicGateway:
                 file.write(chunk)
         part.replace(to)
 
+    def count_tokens(self, params: Mapping[str, Any]) -> int:
+        """Ask once: a counter that is busy is left alone, because an estimate will do for now."""
+        import anthropic  # noqa: PLC0415
+        from anthropic.types import MessageTokensCount  # noqa: PLC0415
+
+        client = self._sdk().with_options(max_retries=0, timeout=_COUNT_SECONDS)
+        body = {name: params[name] for name in _COUNTED if params.get(name) is not None}
+        with _reading(None):
+            try:
+                counted = client.post("/v1/messages/count_tokens", cast_to=MessageTokensCount, body=body)
+            except anthropic.APIStatusError as error:
+                raise _no_count(error) from error
+            return int(counted.input_tokens)
+
     def close(self) -> None:
         """Close the connections; the next call opens them anew."""
         if self._client is not None:
@@ -258,6 +305,16 @@ def _refusal(error: Any) -> LotwiseError:
     if status == _BUSY:
         return NotSent(**context)
     return ReplyLost(**context)
+
+
+def _no_count(error: Any) -> LotwiseError:
+    """What a status that the count call answered with means."""
+    refusal = _refusal(error)
+    if isinstance(refusal, Refused):
+        return NotCountable(**refusal.context)
+    if isinstance(refusal, NotSent):
+        return CountsLimited(**refusal.context, retry_after=error.response.headers.get("retry-after"))
+    return refusal if isinstance(refusal, AccountHeld) else GatewayDown(**refusal.context)
 
 
 def _said(error: Any) -> str:

@@ -1,0 +1,62 @@
+-- name: token_counts
+-- Everything that was ever asked of the counter.
+SELECT content_key, model, tokens FROM token_count WHERE simulated = $simulated
+
+-- name: add_token_count
+-- An answer of the counter; what is known stays.
+INSERT INTO token_count (content_key, model, tokens, counted_at, simulated)
+VALUES ($content_key, $model, $tokens, $counted_at, $simulated)
+ON CONFLICT DO NOTHING
+
+-- name: class_samples
+-- At most $most items of every class of the backlog, evenly over their lengths, with the class's items and characters.
+SELECT class_id, import_id, payload_offset, payload_bytes, content_hash, chars, class_items, class_chars
+FROM (
+    SELECT i.class_id, i.import_id, i.payload_offset, i.payload_bytes, i.content_hash, i.depths[-1] AS chars,
+           count(*) OVER (PARTITION BY i.class_id) AS class_items,
+           sum(i.depths[-1]) OVER (PARTITION BY i.class_id)::BIGINT AS class_chars,
+           row_number() OVER (PARTITION BY i.class_id ORDER BY i.depths[-1], i.item_id) AS place
+    FROM item i
+    WHERE i.class_id IS NOT NULL AND i.payload_offset IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
+)
+-- The items in the middle of so many equal parts.
+WHERE (2 * place * $most + class_items) // (2 * class_items)
+    > (2 * (place - 1) * $most + class_items) // (2 * class_items)
+ORDER BY class_id, place
+
+-- name: class_evidence
+-- What is known of the tokens of every class: of its prefix as counted and as cached, and of whole prompts.
+-- An attempt writes and reads exactly the prefix of its innermost entry; web searches add tokens of their own.
+WITH used AS (
+    SELECT a.class_id, a.model, a.entry_id, i.depths[-1] AS chars, a.input_tokens,
+           coalesce(a.cache_read_tokens, 0) + coalesce(a.cache_write_5m_tokens, 0)
+           + coalesce(a.cache_write_1h_tokens, 0) AS cached
+    FROM attempt a
+    JOIN item i USING (item_id)
+    WHERE a.input_tokens IS NOT NULL AND coalesce(a.web_searches, 0) = 0
+),
+whole AS (
+    SELECT class_id, model, count(*) AS items, sum(tokens)::BIGINT AS tokens, sum(chars)::BIGINT AS chars
+    FROM (
+        SELECT class_id, model, chars, input_tokens + cached AS tokens FROM used
+        UNION ALL
+        SELECT i.class_id, t.model, any_value(i.depths[-1]), any_value(t.tokens)
+        FROM token_count t
+        JOIN item i ON i.content_hash = t.content_key
+        WHERE t.tokens IS NOT NULL AND t.simulated = $simulated
+        GROUP BY i.class_id, t.model, t.content_key
+    )
+    GROUP BY class_id, model
+),
+entry AS (
+    SELECT entry_id, model, mode(cached) FILTER (cached > 0) AS tokens, bool_and(cached = 0) AS never
+    FROM used WHERE entry_id IS NOT NULL GROUP BY entry_id, model
+)
+SELECT c.class_id, c.model, c.prefix_blocks, c.cut_chars, c.prefix_chars,
+       t.tokens AS counted_prefix, entry.tokens AS cached_prefix, coalesce(entry.never, false) AS never_cached,
+       coalesce(whole.items, 0) AS items, coalesce(whole.tokens, 0) AS tokens, coalesce(whole.chars, 0) AS chars
+FROM class c
+LEFT JOIN token_count t ON t.content_key = c.class_id AND t.model = c.model AND t.simulated = $simulated
+LEFT JOIN entry ON entry.entry_id = c.class_id AND entry.model = c.model
+LEFT JOIN whole ON whole.class_id = c.class_id AND whole.model = c.model
