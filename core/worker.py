@@ -5,7 +5,7 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from core.gateway import Gateway, GatewayDown
 from core.intake.classes import regroup
 from core.intake.imports import ImportReport, import_file
 from core.intake.inbox import inbox_folder, put_away, waiting_files
+from core.intake.token_counts import count_classes
 from core.jobs.polling import poll
 from core.jobs.priming import release
 from core.jobs.results import ResultsBroken, fetch_results
@@ -27,6 +28,9 @@ _log = logging.getLogger(__name__)
 # The embedded server runs faster than life, and a look at it costs nothing.
 _SIMULATED_POLL_SECONDS = 0.5
 _IDLE_SECONDS = 2.0
+# Token counts asked for between two looks at the jobs, and how long to leave a counter that gives none.
+_COUNTS_A_LOOK = 10
+_COUNTER_REST = timedelta(minutes=10)
 _ACTIVE = [JobState.PLANNED, JobState.WAITING, JobState.UNKNOWN, JobState.RUNNING, JobState.ENDED]
 
 
@@ -49,6 +53,7 @@ class Worker:
         self._store, self._folder, self._gateway = store, folder, gateway
         self._book, self._settings, self._clock = book, settings, clock
         self._imports: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        self._count_at: datetime | None = clock()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -83,6 +88,7 @@ class Worker:
         with self._turn:
             report = import_file(self._store, self._folder, path, now=self._clock())
             regroup(self._store, self._folder, self._book, now=self._clock())
+            self._count_at = self._clock()
             return report
 
     def tick(self) -> int:
@@ -140,6 +146,7 @@ class Worker:
             try:
                 self._read_inbox()
                 active = self.tick()
+                self._count()
             except Exception as error:  # whatever it is, the thread must live on and say so
                 _log.exception("the worker met something unexpected")
                 self.trouble = f"Lotwise met something unexpected and goes on: {error}"
@@ -149,6 +156,16 @@ class Worker:
         if not active:
             return _IDLE_SECONDS
         return _SIMULATED_POLL_SECONDS if self._gateway.simulated else self._settings.poll_seconds
+
+    def _count(self) -> None:
+        """Ask for some token counts of what waits; once all are there, nothing until the next import."""
+        now = self._clock()
+        if self._count_at is None or now < self._count_at:
+            return
+        counting = count_classes(self._store, self._folder, self._gateway, self._book, now=now, budget=_COUNTS_A_LOOK)
+        self._count_at = now if counting.left else None
+        if counting.stopped is not None:
+            self._count_at = now + _COUNTER_REST
 
     def _read_inbox(self) -> None:
         with suppress(queue.Empty):

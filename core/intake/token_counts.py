@@ -111,13 +111,15 @@ def _questions(
     """What is still to be asked, in order of worth; `known` grows between one question and the next."""
     for of, items in classes:
         model, shares = of["model"], of["prefix_blocks"] or of["cut_chars"]
-        if not shares or of["cached_prefix"] is not None or (of["class_id"], model) in known:
+        # A class may keep its name while its prefix is edited.
+        key = f"{of['class_id']}/{of['prefix_chars']}"
+        if not shares or of["cached_prefix"] is not None or (key, model) in known:
             continue
         if (_TURN_KEY, model) not in known:
             yield _Question(key=_TURN_KEY, params={"model": model, "messages": [_TURN]})
         if (turn := known[_TURN_KEY, model]) is not None:
             head = prompt_head(_params(items.row(0, named=True), payloads), of["prefix_blocks"], of["cut_chars"])
-            yield _Question(key=of["class_id"], params={**head, "messages": [*head["messages"], _TURN]}, less=turn)
+            yield _Question(key=key, params={**head, "messages": [*head["messages"], _TURN]}, less=turn)
     for of, items in classes:
         if known.get((_TURN_KEY, of["model"]), 0) is None:
             continue  # nothing of this model can be counted

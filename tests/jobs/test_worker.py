@@ -182,3 +182,15 @@ def test_errors_of_a_step_become_the_reason_of_the_job(
 def bench_lines(path: Path, count: int) -> None:
     """Write a request file."""
     path.write_text("".join(json.dumps(line) + "\n" for line in lone(count)))
+
+
+def test_the_worker_asks_for_the_tokens_of_what_waits(make_bench: MakeBench) -> None:
+    """Counts are free, so nobody has to ask for them; once they are known the plan stops guessing."""
+    bench = make_bench()
+    lines = [line | {"custom_id": f"n-{number}"} for number, line in enumerate(lone(3))]
+    path = bench.folder.parent / "three.jsonl"
+    path.write_text("\n".join(json.dumps(line) for line in lines))
+    bench.workspace.start()
+    actions.request_import(bench.workspace, [path])
+
+    eventually(lambda: bench.query("token_counts", simulated=True)["tokens"].count() == 3)

@@ -57,6 +57,6 @@ SELECT c.class_id, c.model, c.prefix_blocks, c.cut_chars, c.prefix_chars,
        t.tokens AS counted_prefix, entry.tokens AS cached_prefix, coalesce(entry.never, false) AS never_cached,
        coalesce(whole.items, 0) AS items, coalesce(whole.tokens, 0) AS tokens, coalesce(whole.chars, 0) AS chars
 FROM class c
-LEFT JOIN token_count t ON t.content_key = c.class_id AND t.model = c.model AND t.simulated = $simulated
+LEFT JOIN token_count t ON t.content_key = c.class_id || '/' || c.prefix_chars AND t.model = c.model AND t.simulated = $simulated
 LEFT JOIN entry ON entry.entry_id = c.class_id AND entry.model = c.model
 LEFT JOIN whole ON whole.class_id = c.class_id AND whole.model = c.model
