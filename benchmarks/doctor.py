@@ -51,10 +51,11 @@ def _write(path: Path) -> None:
     tasks = [text(rng, 4_200) for _ in range(40)]
     with path.open("wb") as file:
         for number in range(_REQUESTS):
+            at = f"2026-11-{number % 28 + 1:02d} {number % 24:02d}:{number % 60:02d}"
             params = {
                 "model": "claude-haiku-5-5",
                 "max_tokens": 256,
-                "system": f"Time: 2026-11-{number % 28 + 1:02d} {number % 24:02d}:{number % 60:02d}\n{tasks[number % 40]}",
+                "system": f"Time: {at}\n{tasks[number % 40]}",
                 "messages": [{"role": "user", "content": f"{number} {text(rng, 200)}"}],
             }
             file.write(orjson.dumps({"custom_id": f"bench-{number:07d}", "params": params}) + b"\n")

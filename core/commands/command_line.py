@@ -14,6 +14,7 @@ from core.commands.local_api import ask_owner, to_json
 from core.commands.plain_text import plain
 from core.commands.verbs import ALL, Document, run_verb
 from core.demo import build_demo
+from core.doctor.files import doctor_files, rewrite_files, write_proposals
 from core.errors import LotwiseError
 from core.export import EXPORTS
 from core.intake.group_files import Grouping, group_files
@@ -24,7 +25,7 @@ from core.requests.files import request_files
 from core.sandbox import SandboxOptions, create_app
 from core.settings import Settings
 from core.store import StoreBusy
-from core.workspace import Workspace, default_folder
+from core.workspace import Workspace, default_folder, utc_now
 
 _STEP_SECONDS = 0.5
 _SHOWN_REJECTS = 20
@@ -93,10 +94,7 @@ def _group(arguments: argparse.Namespace) -> Document:
     )
     if arguments.assignments:
         grouping.assignments.write_parquet(arguments.assignments)
-    for file, line, reason in grouping.reasons[:_SHOWN_REJECTS]:
-        _say(f"{file}:{line}: {reason}".encode(), sys.stderr)
-    if (more := len(grouping.reasons) - _SHOWN_REJECTS) > 0:
-        _say(f"and {more:,} more; `import` keeps every one with its reason".encode(), sys.stderr)
+    _say_rejects(grouping.reasons)
     return {
         "requests": grouping.requests,
         "rejected": grouping.rejected,
@@ -121,6 +119,26 @@ def _field_order(arguments: argparse.Namespace) -> Document:
     return report.document()
 
 
+def _doctor(arguments: argparse.Namespace) -> Document:
+    files = request_files(arguments.files)
+    report = doctor_files(files, PriceBook.load(), now=utc_now(), runs_a_month=arguments.runs_a_month)
+    _say_rejects(report.reasons)
+    document = report.document()
+    if arguments.rewrite:
+        findings = report.examination.findings
+        document["rewritten"] = [asdict(written) for written in rewrite_files(files, arguments.rewrite, findings)]
+        proposals = write_proposals(arguments.rewrite, findings)
+        document["proposals"] = None if proposals is None else str(proposals)
+    return document
+
+
+def _say_rejects(reasons: Sequence[tuple[str, int, str]]) -> None:
+    for file, line, reason in reasons[:_SHOWN_REJECTS]:
+        _say(f"{file}:{line}: {reason}".encode(), sys.stderr)
+    if (more := len(reasons) - _SHOWN_REJECTS) > 0:
+        _say(f"and {more:,} more; `import` keeps every one with its reason".encode(), sys.stderr)
+
+
 def _sandbox(arguments: argparse.Namespace) -> None:
     options = SandboxOptions(**{option.name: getattr(arguments, option.name) for option in fields(SandboxOptions)})
     with LoopbackServer(create_app(options, folder=arguments.folder), port=arguments.port) as server:
@@ -139,6 +157,14 @@ def _port(text: str) -> int:
     if not 0 <= port <= _LAST_PORT:
         raise ValueError(text)
     return port
+
+
+def _runs(text: str) -> float:
+    """A number of runs; argparse makes wrong usage of the error."""
+    runs = float(text)
+    if not 0 < runs < float("inf"):
+        raise ValueError(text)
+    return runs
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -171,6 +197,15 @@ def _parser() -> argparse.ArgumentParser:
     order.add_argument("--instructions", type=Path, metavar="FILE", help="text that stands before every row")
     order.add_argument("--model", metavar="MODEL", help="price the orders for this model")
     order.add_argument("--to", type=Path, metavar="FILE.csv|.parquet|.jsonl", help="write the rows in their new order")
+
+    doctor = verb("doctor", "find what breaks or wastes prefix sharing, and price it", _doctor)
+    doctor.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    doctor.add_argument(
+        "--runs-a-month", type=_runs, default=1.0, metavar="N", help="how often such files are sent (default: once)"
+    )
+    doctor.add_argument(
+        "--rewrite", type=Path, metavar="DIR", help="write rewritten copies, and proposals for owners, there"
+    )
 
     imports = verb(
         "import",

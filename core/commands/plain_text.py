@@ -8,6 +8,7 @@ _ROWS = 40
 _CENT = Decimal("0.01")
 _COLUMNS = {
     "classes": ("items", "class_name", "model", "prefix_tokens", "cacheable"),
+    "findings": ("saving_month_usd", "items", "automatic", "model", "path", "character", "title"),
     "groups": ("items", "model", "prefix_tokens", "cacheable", "id"),
     "imports": ("source", "lines", "added", "known", "rejected", "rejects_file"),
     "jobs": (
@@ -23,6 +24,7 @@ _COLUMNS = {
     "plan": ("role", "class_name", "model", "items", "body_bytes", "predicted_usd", "predicted_plain_usd"),
     "reasons": ("line", "custom_id", "reason"),
     "repairs": ("job_id", "items", "repairable", "causes", "predicted_usd", "repair_job_id"),
+    "rewritten": ("target", "lines", "changed"),
     "causes": ("cause", "action", "items", "says"),
 }
 

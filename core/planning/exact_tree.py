@@ -65,7 +65,10 @@ def exact_tree(prompts: Sequence[bytes]) -> ExactTree:
     order = sorted(range(len(prompts)), key=prompts.__getitem__)
     overlaps = [0] * len(prompts)
     for position in range(1, len(prompts)):
-        overlaps[position] = common_prefix(prompts[order[position - 1]], prompts[order[position]])
+        # Neighbours of one class share about as much as the pair before them.
+        overlaps[position] = common_prefix(
+            prompts[order[position - 1]], prompts[order[position]], overlaps[position - 1]
+        )
     depths, lefts, rights, parents = _nodes(overlaps)
     # An interval's ancestors begin no later and are less deep.
     preorder = np.lexsort((depths, lefts))
@@ -81,20 +84,23 @@ def exact_tree(prompts: Sequence[bytes]) -> ExactTree:
     )
 
 
-def common_prefix(one: bytes, other: bytes) -> int:
-    """How many bytes two strings have in common from the start: gallop to the first difference, then halve."""
+def common_prefix(one: bytes, other: bytes, guess: int = 0) -> int:
+    """How many bytes two strings have in common from the start: gallop to the first difference, then halve.
+
+    `guess` is where to start looking; a wrong one costs time only.
+    """
     least = min(len(one), len(other))
-    low, stride = 0, _FIRST_STRIDE
-    while low < least and one[low : low + stride] == other[low : low + stride]:
+    low = guess if guess <= least and one.startswith(other[:guess]) else 0
+    stride = _FIRST_STRIDE
+    while low + stride <= least and one.startswith(other[low : low + stride], low):
         low += stride
         stride *= _STRIDE_GROWTH
     high = min(low + stride, least)
-    low = min(low, least)
-    if one[low:high] == other[low:high]:
+    if high == least and one.startswith(other[low:high], low):
         return high
     while high - low > 1:
         middle = (low + high) // 2
-        if one[low:middle] == other[low:middle]:
+        if one.startswith(other[low:middle], low):
             low = middle
         else:
             high = middle

@@ -105,14 +105,14 @@ def test_marks_are_disjoint_over_the_floor_and_worth_what_is_said(data: list[byt
     assert 0.95 * best.saved - 1e-9 <= cuts.saved <= best.saved + 1e-9
 
 
-@given(st.binary(max_size=300), st.binary(max_size=3), st.binary(max_size=3))
-def test_the_common_prefix_is_exact(head: bytes, one: bytes, other: bytes) -> None:
-    """Galloping and halving give what counting byte by byte gives, at every length."""
+@given(st.binary(max_size=300), st.binary(max_size=3), st.binary(max_size=3), st.integers(0, 400))
+def test_the_common_prefix_is_exact(head: bytes, one: bytes, other: bytes, guess: int) -> None:
+    """Galloping and halving give what counting byte by byte gives, at every length and from every guess."""
     first, second = head + one, head + other
     pairs = zip(first, second, strict=False)
     expected = next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))
 
-    assert expected == common_prefix(first, second)
+    assert expected == common_prefix(first, second) == common_prefix(first, second, guess)
 
 
 def test_a_scaled_sample_saves_what_all_would() -> None:
