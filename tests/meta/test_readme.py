@@ -23,6 +23,7 @@ BY_HAND = ("git ", "cd ", "sudo ", "apt-get ", "brew ")
 LASTING = ("sandbox", "serve", "watch", "worker")
 WRITTEN = re.compile(r"(?:>>?|\s--?o\S*|\s--(?:to|export)\S*)[\s=]*$")
 REQUEST_FILE = re.compile(r"[\w./-]+\.jsonl\b")
+TABLE_FILE = re.compile(r"[\w./-]+\.csv\b")
 
 
 def commands(text: str) -> list[list[str]]:
@@ -90,7 +91,11 @@ def runnable(line: str) -> str:
 
 
 def provide(line: str, folder: Path) -> None:
-    """Write the request files that a command reads and no earlier one made."""
+    """Write the request files and tables that a command reads and no earlier one made."""
+    for match in TABLE_FILE.finditer(line):
+        if not WRITTEN.search(line[: match.start()]):
+            rows = "".join(f"{number},hamburg,{number % 3}\n" for number in range(30))
+            (folder / match[0]).write_text(f"order,city,stars\n{rows}")
     for match in REQUEST_FILE.finditer(line):
         path = folder / match[0]
         if path.exists() or WRITTEN.search(line[: match.start()]):
