@@ -106,7 +106,9 @@ def _add_job(store: Store) -> None:
         ("benchjob-" + pl.col("item_id")).alias("custom_id"),
         pl.lit("c").alias("class_id"),
         pl.lit("claude-sonnet-5-5").alias("model"),
-        pl.lit(True).alias("marked"),
+        pl.lit([1], pl.List(pl.Int16)).alias("marks"),
+        pl.lit(None, pl.Int64).alias("split_chars"),
+        pl.lit("c").alias("entry_id"),
     )
     store.write(lambda tx: (tx.merge("add_jobs", job), tx.merge("claim_items", claims)))
 

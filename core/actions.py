@@ -3,19 +3,23 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import IO
 
 from core.errors import LotwiseError
 from core.export import export as export_rows
+from core.intake.backlog import waiting_items
 from core.intake.imports import ImportReport, rejects_path
 from core.intake.inbox import accept
+from core.jobs.hit_rates import ClassHitRate, entries_under_floor, hit_rates, learn
 from core.jobs.journal import record_plan
 from core.jobs.priming import send_held
 from core.jobs.repair import NoSuchJob, Repair, Slice, failed_slice, repair_slice
 from core.jobs.sending import give_up
 from core.jobs.states import JobState
-from core.planning.plan import Plan, draft_plan
+from core.planning.class_caching import ClassCaching
+from core.planning.plan import NothingToPlan, Plan, draft_plan
 from core.requests.files import request_files
 from core.workspace import Workspace
 
@@ -28,8 +32,24 @@ class NotHeld(LotwiseError):
     """Only a held job can be released. This one moves on by itself, or is over."""
 
 
+class NothingToSplit(LotwiseError):
+    """The prefix of this class ends with a block, or there is no such class: there is no text to send as two."""
+
+
 class NotCancelable(LotwiseError):
     """This job is over, so there is nothing left to cancel."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caching:
+    """How the classes of the backlog meet the cache, and how it went so far.
+
+    `second_round_usd`: what priming the outer marks in a round of their own would save (a proposal, never planned).
+    """
+
+    planned: tuple[ClassCaching, ...]
+    second_round_usd: Decimal
+    history: tuple[ClassHitRate, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +79,36 @@ def accept_upload(workspace: Workspace, name: str, file: IO[bytes]) -> None:
 
 def preview_plan(workspace: Workspace, *, now: datetime) -> Plan:
     """Plan the whole backlog without storing anything. Raises `NothingToPlan`."""
-    return draft_plan(workspace.store.query("backlog"), book=workspace.book, settings=workspace.settings, now=now)
+    return draft_plan(
+        waiting_items(workspace.store, workspace.folder, workspace.book, simulated=workspace.gateway.simulated),
+        book=workspace.book,
+        settings=workspace.settings,
+        now=now,
+        learned=learn(workspace.store, now=now, hour=workspace.gateway.cache_lifetime),
+        under_floor=entries_under_floor(workspace.store),
+    )
+
+
+def cache_plan(workspace: Workspace, *, now: datetime) -> Caching:
+    """Which prefixes of the backlog would be cached, how and why, beside predicted and actual hit rates so far."""
+    history = hit_rates(workspace.store, now=now)
+    try:
+        plan = preview_plan(workspace, now=now)
+    except NothingToPlan:
+        return Caching(planned=(), second_round_usd=Decimal(0), history=history)
+    return Caching(planned=plan.caching, second_round_usd=plan.second_round_usd, history=history)
+
+
+def agree_split(workspace: Workspace, class_id: str, *, agreed: bool) -> None:
+    """Say whether the text in which this class's prefix ends may be sent as two blocks, the former marked.
+
+    Whether the API counts the tokens of two such blocks exactly as it counts the one is not documented, so nothing is
+    split unasked. Raises `NothingToSplit`.
+    """
+    found = workspace.store.query("class_caching", class_id=class_id)
+    if found.is_empty() or not found["cut_chars"][0]:
+        raise NothingToSplit(class_id=class_id)
+    workspace.store.write(lambda tx: tx.run("agree_split", class_id=class_id, agreed=agreed))
 
 
 def submit(workspace: Workspace, *, now: datetime) -> Submission:

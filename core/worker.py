@@ -123,7 +123,8 @@ class Worker:
             case JobState.PLANNED:
                 send(self._store, self._folder, self._gateway, job, now=now)
             case JobState.WAITING:
-                release(self._store, job, now=now, lifetime=self._gateway.cache_lifetime)
+                if release(self._store, job, now=now, lifetime=self._gateway.cache_lifetime):
+                    self._wake.set()
             case JobState.UNKNOWN:
                 settle_seconds = self._settings.settle_seconds
                 settle(self._store, self._folder, self._gateway, job, now=now, settle_seconds=settle_seconds)

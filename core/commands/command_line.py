@@ -4,31 +4,24 @@ import argparse
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from core.commands import file_verbs
 from core.commands.local_api import ask_owner, to_json
 from core.commands.plain_text import plain
 from core.commands.verbs import ALL, Document, run_verb
 from core.demo import build_demo
-from core.doctor.files import doctor_files, rewrite_files, write_proposals
 from core.errors import LotwiseError
 from core.export import EXPORTS
-from core.intake.group_files import Grouping, group_files
-from core.intake.tables import field_order, read_text, write_table
 from core.loopback import LoopbackServer
-from core.prices import PriceBook
-from core.requests.files import request_files
 from core.sandbox import SandboxOptions, create_app
-from core.settings import Settings
 from core.store import StoreBusy
-from core.workspace import Workspace, default_folder, utc_now
+from core.workspace import Workspace, default_folder
 
 _STEP_SECONDS = 0.5
-_SHOWN_REJECTS = 20
 _LAST_PORT = 65_535
 
 
@@ -85,60 +78,6 @@ def _on_workspace(arguments: argparse.Namespace, verb: str, values: Document, *,
         return document
 
 
-def _group(arguments: argparse.Namespace) -> Document:
-    grouping: Grouping = group_files(
-        request_files(arguments.files),
-        PriceBook.load(),
-        executor=Settings.load().executor,
-        assignments=arguments.assignments is not None,
-    )
-    if arguments.assignments:
-        grouping.assignments.write_parquet(arguments.assignments)
-    _say_rejects(grouping.reasons)
-    return {
-        "requests": grouping.requests,
-        "rejected": grouping.rejected,
-        "bytes": grouping.bytes,
-        "seconds": grouping.seconds,
-        "shareable": grouping.shareable,
-        "groups": [asdict(group) for group in grouping.groups],
-    }
-
-
-def _field_order(arguments: argparse.Namespace) -> Document:
-    report = field_order(
-        arguments.table,
-        read_text(arguments.template) if arguments.template else None,
-        instructions=read_text(arguments.instructions) if arguments.instructions else "",
-        book=PriceBook.load(),
-        model=arguments.model,
-        now=datetime.now(UTC),
-    )
-    if arguments.to:
-        write_table(report.ordered, arguments.to)
-    return report.document()
-
-
-def _doctor(arguments: argparse.Namespace) -> Document:
-    files = request_files(arguments.files)
-    report = doctor_files(files, PriceBook.load(), now=utc_now(), runs_a_month=arguments.runs_a_month)
-    _say_rejects(report.reasons)
-    document = report.document()
-    if arguments.rewrite:
-        findings = report.examination.findings
-        document["rewritten"] = [asdict(written) for written in rewrite_files(files, arguments.rewrite, findings)]
-        proposals = write_proposals(arguments.rewrite, findings)
-        document["proposals"] = None if proposals is None else str(proposals)
-    return document
-
-
-def _say_rejects(reasons: Sequence[tuple[str, int, str]]) -> None:
-    for file, line, reason in reasons[:_SHOWN_REJECTS]:
-        _say(f"{file}:{line}: {reason}".encode(), sys.stderr)
-    if (more := len(reasons) - _SHOWN_REJECTS) > 0:
-        _say(f"and {more:,} more; `import` keeps every one with its reason".encode(), sys.stderr)
-
-
 def _sandbox(arguments: argparse.Namespace) -> None:
     options = SandboxOptions(**{option.name: getattr(arguments, option.name) for option in fields(SandboxOptions)})
     with LoopbackServer(create_app(options, folder=arguments.folder), port=arguments.port) as server:
@@ -187,25 +126,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    group = verb("group", "show what request files share, without importing them", _group)
-    group.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    group.add_argument("--assignments", type=Path, metavar="FILE.parquet", help="write custom_id and group_id")
-
-    order = verb("field-order", "find the order of a table's rows and fields that shares most", _field_order)
-    order.add_argument("table", type=Path, metavar="TABLE.csv|.parquet")
-    order.add_argument("--template", type=Path, metavar="FILE", help="text with {field} placeholders, one line a field")
-    order.add_argument("--instructions", type=Path, metavar="FILE", help="text that stands before every row")
-    order.add_argument("--model", metavar="MODEL", help="price the orders for this model")
-    order.add_argument("--to", type=Path, metavar="FILE.csv|.parquet|.jsonl", help="write the rows in their new order")
-
-    doctor = verb("doctor", "find what breaks or wastes prefix sharing, and price it", _doctor)
-    doctor.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    doctor.add_argument(
-        "--runs-a-month", type=_runs, default=1.0, metavar="N", help="how often such files are sent (default: once)"
-    )
-    doctor.add_argument(
-        "--rewrite", type=Path, metavar="DIR", help="write rewritten copies, and proposals for owners, there"
-    )
+    _add_file_verbs(verb)
 
     imports = verb(
         "import",
@@ -215,6 +136,19 @@ def _parser() -> argparse.ArgumentParser:
     imports.add_argument("files", nargs="+", type=Path, metavar="FILE")
 
     verb("plan", "propose jobs for everything not yet sent", lambda a: _on_workspace(a, "plan", {}))
+
+    verb(
+        "caching",
+        "show how the backlog would be cached, and how it went so far",
+        lambda a: _on_workspace(a, "caching", {}),
+    )
+    split = verb(
+        "agree-split",
+        "let the text in which a class's prefix ends be sent as two blocks, so that it can be cached",
+        lambda a: _on_workspace(a, "agree-split", {"class_id": a.class_id, "agreed": not a.no}),
+    )
+    split.add_argument("class_id", metavar="CLASS")
+    split.add_argument("--no", action="store_true", help="take the consent back")
 
     submit = verb("submit", "send the proposed jobs", lambda a: _on_workspace(a, "submit", {}, advance=True))
     submit.add_argument("--wait", action="store_true", help="return when every job is over")
@@ -259,3 +193,30 @@ def _parser() -> argparse.ArgumentParser:
 
     verb("demo", "build the demo workspace", _demo)
     return parser
+
+
+def _add_file_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:
+    """The verbs that read files as they are and need no workspace."""
+    group = verb("group", "show what request files share, without importing them", file_verbs.group)
+    group.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    group.add_argument("--assignments", type=Path, metavar="FILE.parquet", help="write custom_id and group_id")
+
+    files = verb("cache-plan", "show how request files would be cached, without importing them", file_verbs.cache_plan)
+    files.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    files.add_argument("--model", metavar="MODEL", help="plan as if all requests were for this model")
+
+    order = verb("field-order", "find the order of a table's rows and fields that shares most", file_verbs.field_order)
+    order.add_argument("table", type=Path, metavar="TABLE.csv|.parquet")
+    order.add_argument("--template", type=Path, metavar="FILE", help="text with {field} placeholders, one line a field")
+    order.add_argument("--instructions", type=Path, metavar="FILE", help="text that stands before every row")
+    order.add_argument("--model", metavar="MODEL", help="price the orders for this model")
+    order.add_argument("--to", type=Path, metavar="FILE.csv|.parquet|.jsonl", help="write the rows in their new order")
+
+    doctor = verb("doctor", "find what breaks or wastes prefix sharing, and price it", file_verbs.doctor)
+    doctor.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    doctor.add_argument(
+        "--runs-a-month", type=_runs, default=1.0, metavar="N", help="how often such files are sent (default: once)"
+    )
+    doctor.add_argument(
+        "--rewrite", type=Path, metavar="DIR", help="write rewritten copies, and proposals for owners, there"
+    )

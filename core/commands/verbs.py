@@ -106,6 +106,15 @@ def _cancel(workspace: Workspace, *, job: str) -> Document:
     return {"job": job, "state": _state(workspace, job)}
 
 
+def _caching(workspace: Workspace) -> Document:
+    return asdict(actions.cache_plan(workspace, now=utc_now())) | {"simulated": workspace.gateway.simulated}
+
+
+def _agree_split(workspace: Workspace, *, class_id: str, agreed: bool) -> Document:
+    actions.agree_split(workspace, class_id, agreed=agreed)
+    return {"class_id": class_id, "agreed": agreed}
+
+
 def _export(workspace: Workspace, *, what: str, to: str) -> Document:
     return {"what": what, "to": to, "rows": actions.export(workspace, what, Path(to))}
 
@@ -127,6 +136,8 @@ VERBS: dict[str, Callable[..., Document]] = {
     "repair": _repair,
     "release": _release,
     "cancel": _cancel,
+    "caching": _caching,
+    "agree-split": _agree_split,
     "export": _export,
     "active": _active,
 }

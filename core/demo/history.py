@@ -75,6 +75,8 @@ class _Sender:
         self.log = log
         self.rng = np.random.default_rng([seed, *work.key.encode()])
         self.serial = 10_000
+        # Reads and misses of primed bodies so far, in tens of items a job; before the first, what is assumed.
+        self.reads, self.misses = 9.0, 1.0
         self.ids = 0
 
     def run(self) -> None:
@@ -181,9 +183,13 @@ class _Sender:
             **job_row(self.work, model, items, faults=faults, job_id=job_id, at=at, ended=ended),
             "role": role,
             **self._prediction(role, model, at, len(items)),
+            **self._cache_prediction(role, model, caching, len(items)),
             **links,
         }
         self.log.jobs.append(row)
+        if role == "body" and links.get("primer_job_id"):
+            hit_rate = float(usage.read.sum() / (usage.read + usage.write_1h).sum())
+            self.reads, self.misses = self.reads + 10 * hit_rate, self.misses + 10 * (1 - hit_rate)
         self.log.attempts.append(
             attempt_rows(
                 self.work,
@@ -224,6 +230,19 @@ class _Sender:
         return {
             "predicted_usd": (planned * off).quantize(_NANO),
             "predicted_plain_usd": (plain * off).quantize(_NANO),
+        }
+
+    def _cache_prediction(self, role: str, model: Model, caching: Caching, count: int) -> Row:
+        """What the planner would have said of the cache, from what the class's primed bodies read so far."""
+        marked = caching is not Caching.NONE
+        tokens = prefix_tokens(self.work, model) * count if marked else 0
+        jobs = self.reads + self.misses > 10
+        hit_rate = 0.0 if role == "primer" else self.reads / (self.reads + self.misses)
+        return {
+            "cache_ttl": None if not marked else "5m" if caching is Caching.COLD else "1h",
+            "predicted_read_tokens": round(tokens * hit_rate),
+            "predicted_write_tokens": tokens - round(tokens * hit_rate),
+            "prediction_basis": None if not marked or role == "primer" else "measured" if jobs else "assumed",
         }
 
     def _note_class(self, model: Model, at: datetime) -> None:

@@ -10,6 +10,7 @@ import polars as pl
 
 from core.demo.failures import INVALID, TOO_MANY_TOKENS
 from core.demo.history import History
+from core.demo.rows import ENVELOPE_BYTES
 from core.demo.scenario import classes
 from core.demo.texts import body, chain, class_id, params
 
@@ -22,13 +23,14 @@ _PLACED: dict[str, pl.DataType | type[pl.DataType]] = {
     "chain": pl.List(pl.UInt64),
     "depths": pl.List(pl.Int64),
     "overheads": pl.List(pl.Int16),
+    "heads": pl.List(pl.UInt64),
 }
 
 
 def write_payloads(folder: Path, history: History, seed: int) -> pl.DataFrame:
     """Write `folder/<import_id>.jsonl` for every open failure and return all item rows, payloads placed.
 
-    Items whose work is complete keep no payload and no chain.
+    Items whose work is complete keep no payload and no chain, only the length of their prompt.
     """
     folder.mkdir(parents=True, exist_ok=True)
     placed = []
@@ -37,7 +39,7 @@ def write_payloads(folder: Path, history: History, seed: int) -> pl.DataFrame:
         for row in rows.iter_rows(named=True):
             request = _request(row, seed)
             payload = orjson.dumps(request)
-            hashes, depths, overheads = chain(request)
+            hashes, depths, overheads, heads = chain(request)
             canonical = orjson.dumps(request, option=orjson.OPT_SORT_KEYS)
             placed.append(
                 {
@@ -49,19 +51,23 @@ def write_payloads(folder: Path, history: History, seed: int) -> pl.DataFrame:
                     "chain": hashes,
                     "depths": depths,
                     "overheads": overheads,
+                    "heads": heads,
                 }
             )
             offset += len(payload)
             parts.append(payload)
         (folder / f"{import_id}.jsonl").write_bytes(b"".join(parts))
     real = pl.DataFrame(placed, schema=_PLACED)
+    length = pl.col("payload_bytes").cast(pl.Int64) - ENVELOPE_BYTES
     return (
         history.items.join(real, on="item_id", how="left", maintain_order="left")
         .with_columns(
             pl.coalesce("real_hash", "content_hash").alias("content_hash"),
             pl.coalesce("real_bytes", "payload_bytes").alias("payload_bytes"),
             pl.coalesce("real_max_tokens", "max_tokens").alias("max_tokens"),
-            pl.col("chain", "depths", "overheads").fill_null([]),
+            pl.col("chain", "overheads", "heads").fill_null([]),
+            # How long a prompt was is known for ever: its tokens teach what a character comes to.
+            pl.coalesce("depths", pl.concat_list(pl.lit(0, pl.Int64), length)).alias("depths"),
         )
         .drop("real_hash", "real_bytes", "real_max_tokens", "chars")
     )

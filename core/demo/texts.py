@@ -54,8 +54,7 @@ def params(work: ClassOfWork, model: str, text: str, *, stamp: str = "") -> dict
 @cache
 def class_id(work: ClassOfWork, model: str) -> str:
     """The id of the class on that model: the running hash at the end of its prefix, as an import finds it."""
-    hashes, _, _ = chain(params(work, model, "-"))
-    return f"{hashes[1]:016x}"
+    return f"{chain(params(work, model, '-'))[0][1]:016x}"
 
 
 def chain(request: dict[str, Any]) -> Chain:

@@ -182,8 +182,8 @@ def _behind(params: Params, tree: PrefixTree, parent: int) -> str:
 
 
 def _head(params: Params) -> str:
-    """The first text of a request after its tools: what a person would know it by."""
-    texts = (" ".join(passage.text.split()) for passage in passages(params) if passage.part != "tools")
+    """The first text of a request: what a person would know it by."""
+    texts = (" ".join(passage.text.split()) for passage in passages(params) if passage.is_text)
     return next((text for text in texts if text), params.model)
 
 

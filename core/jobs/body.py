@@ -8,7 +8,7 @@ import orjson
 
 from core.errors import LotwiseError
 from core.intake.payloads import PayloadReader
-from core.planning.caching import mark
+from core.planning.caching import place_marks
 from core.planning.envelope import BETWEEN, HEAD, TAIL, request
 from core.store import Store
 
@@ -40,6 +40,7 @@ def write_body(store: Store, folder: Path, job_id: str, *, planned_bytes: int) -
 
 def _params(row: dict[str, Any], payloads: PayloadReader) -> bytes:
     place = row["import_id"], row["payload_offset"], row["payload_bytes"]
-    if row["marked"]:
-        return orjson.dumps(mark(payloads.params(*place), row["prefix_blocks"]))
+    if row["marks"]:
+        params, life = payloads.params(*place), row["cache_ttl"]
+        return orjson.dumps(place_marks(params, row["marks"], lifetime=life, split_chars=row["split_chars"]))
     return payloads.read(*place)

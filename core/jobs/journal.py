@@ -26,6 +26,10 @@ JOB_SCHEMA: dict[str, Any] = {
     "body_bytes": pl.Int64,
     "predicted_usd": MONEY,
     "predicted_plain_usd": MONEY,
+    "cache_ttl": pl.String,
+    "predicted_read_tokens": pl.Int64,
+    "predicted_write_tokens": pl.Int64,
+    "prediction_basis": pl.String,
     "created_at": pl.Datetime("us", "UTC"),
     "processing": pl.Int64,
     "simulated": pl.Boolean,
@@ -43,22 +47,23 @@ def record_plan(store: Store, plan: Plan, *, now: datetime, simulated: bool) -> 
     """
     plan_id = new_job_id()
     ids = [new_job_id() for _ in plan.jobs]
-    primers = [job.number for job in plan.jobs if job.role == "primer"]
-    primed = plan.assignments.filter(pl.col("job").is_in(primers))
-    primer_of = {class_id: ids[number] for class_id, number in primed.select("class_id", "job").iter_rows()}
     rows = [
         {
             "job_id": job_id,
             "plan_id": plan_id,
-            "primer_job_id": primer_of[job.class_id] if job.marked and job.role == "body" else None,
+            "primer_job_id": None if job.primer is None else ids[job.primer],
             "role": job.role,
             "class_id": job.class_id,
             "model": job.model,
-            "state": JobState.WAITING if job.marked and job.role == "body" else JobState.PLANNED,
+            "state": JobState.PLANNED if job.primer is None else JobState.WAITING,
             "item_count": job.items,
             "body_bytes": job.body_bytes,
             "predicted_usd": job.predicted_usd,
             "predicted_plain_usd": job.predicted_plain_usd,
+            "cache_ttl": job.lifetime,
+            "predicted_read_tokens": job.predicted_read_tokens,
+            "predicted_write_tokens": job.predicted_write_tokens,
+            "prediction_basis": job.prediction_basis,
             "created_at": now,
             "processing": job.items,
             "simulated": simulated,
@@ -86,7 +91,10 @@ def record_plan(store: Store, plan: Plan, *, now: datetime, simulated: bool) -> 
 
 
 def add_jobs(tx: Transaction, rows: list[dict[str, Any]], claims: pl.DataFrame) -> None:
-    """Add jobs and claim their items (columns job_id, item_id, class_id, model, marked), or raise `PlanOutdated`."""
+    """Add jobs and claim their items, or raise `PlanOutdated`.
+
+    Columns of `claims`: job_id, item_id, class_id, model, marks, split_chars, entry_id.
+    """
     tx.merge("add_jobs", pl.DataFrame(rows, schema=JOB_SCHEMA))
     claims = claims.with_columns(custom_ids(claims["job_id"], claims["item_id"]))
     if len(tx.merge("claim_items", claims)) != claims.height:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 
@@ -10,14 +11,23 @@ from core.errors import LotwiseError
 from core.gateway import ONE_HOUR
 from core.jobs.causes import RESUBMIT, explain
 from core.jobs.journal import add_jobs
-from core.jobs.priming import warm_since
+from core.jobs.priming import life_of, warm_since
 from core.jobs.states import JobState
 from core.planning.envelope import body_bytes
 from core.planning.identity import new_job_id
-from core.planning.plan import SEVERAL, item_price
+from core.planning.item_costs import class_rates, dollars, tokens_at, with_costs, with_tokens
+from core.planning.plan import SEVERAL
 from core.prices import PriceBook
 from core.settings import Settings
 from core.store import Store, Transaction
+
+_SLICE_SCHEMA: dict[str, Any] = {
+    "output_tokens": pl.Float64,
+    "marks": pl.List(pl.Int16),
+    "split_chars": pl.Int64,
+    "entry_id": pl.String,
+    "warm": pl.String,
+}
 
 
 class NoSuchJob(LotwiseError):
@@ -68,14 +78,15 @@ def failed_slice(
     if store.query("job", job_id=job_id).is_empty():
         raise NoSuchJob(job=job_id)
     counts = store.query("slice_causes", job_id=job_id)
-    items = store.query("slice_items", job_id=job_id, warm_since=warm_since(now, lifetime))
+    rows = store.query("slice_items", job_id=job_id, **_since(now, lifetime)).to_dicts()
+    items = _to_send(rows, book, settings, now)
     repairs = store.query("repairs_of", job_id=job_id)
     return Slice(
         job_id=job_id,
         items=int(counts["items"].sum()),
         repairable=items.height,
-        predicted_usd=_predicted(items, book, settings, now),
-        warm=bool(items.height and items["marked"].all()),
+        predicted_usd=dollars(items["planned_usd"]),
+        warm=bool(items.height and items["lifetime"].is_not_null().all()),
         causes=tuple(
             CauseCount(cause=row["cause"], action=row["action"], items=row["items"], says=explain(row["cause"]).says)
             for row in counts.iter_rows(named=True)
@@ -104,9 +115,8 @@ def repair_slice(
         raise NoSuchJob(job=job_id)
 
     def repair(tx: Transaction) -> Repair:
-        items = pl.DataFrame(
-            tx.run("slice_items", job_id=job_id, warm_since=warm_since(now, lifetime)), infer_schema_length=None
-        )
+        rows = tx.run("slice_items", job_id=job_id, **_since(now, lifetime))
+        items = _to_send(rows, book, settings, now)
         if items.is_empty():
             existing = tx.run("repairs_of", job_id=job_id)
             if existing:
@@ -123,13 +133,16 @@ def repair_slice(
             "state": JobState.PLANNED,
             "item_count": items.height,
             "body_bytes": 0,
-            "predicted_usd": _predicted(items, book, settings, now),
-            "predicted_plain_usd": _predicted(items.with_columns(marked=pl.lit(False)), book, settings, now),
+            "predicted_usd": dollars(items["planned_usd"]),
+            "predicted_plain_usd": dollars(items["plain_usd"]),
+            "cache_ttl": next(iter(items["lifetime"].drop_nulls()), None),
+            "predicted_read_tokens": round(items["read_tokens"].sum()),
+            "predicted_write_tokens": 0,
             "created_at": now,
             "processing": items.height,
             "simulated": simulated,
         }
-        claims = items.select(pl.lit(new_id).alias("job_id"), "item_id", "class_id", "model", "marked")
+        claims = items.select("item_id", "class_id", "model", "marks", "split_chars", "entry_id", job_id=pl.lit(new_id))
         add_jobs(tx, [row], claims)
         requests = pl.DataFrame(tx.run("job_requests", job_id=new_id), infer_schema_length=None)
         tx.run("set_body", job_id=new_id, body_bytes=body_bytes(requests), item_count=items.height)
@@ -138,15 +151,31 @@ def repair_slice(
     return store.write(repair)
 
 
-def _predicted(items: pl.DataFrame, book: PriceBook, settings: Settings, now: datetime) -> Decimal | None:
-    """Price of sending the items: reading where the entry is surely warm, without caching elsewhere."""
-    total = Decimal(0)
-    for _, group in items.group_by("class_id", "marked") if items.height else ():
-        price = item_price(group, book=book, settings=settings, now=now)
-        if price is None:
-            return None
-        total += (price.read if group["marked"][0] else price.plain) * group.height
-    return total
+def _since(now: datetime, hour: timedelta) -> dict[str, datetime]:
+    """The moments after which an entry of each lifetime must have been touched to be surely warm."""
+    return {f"since_{ttl}": warm_since(now, life_of(ttl, hour)) for ttl in ("5m", "1h")}
+
+
+def _to_send(rows: list[dict[str, Any]], book: PriceBook, settings: Settings, now: datetime) -> pl.DataFrame:
+    """The slice as it would be sent and what it costs: with marks only where they are surely read.
+
+    A job has marks of one lifetime: where a slice's entries have two, the longer one counts.
+    """
+    items = pl.DataFrame(rows, schema_overrides=_SLICE_SCHEMA, infer_schema_length=None)
+    if items.is_empty():
+        return items.with_columns(planned_usd=pl.lit(None, pl.Float64), lifetime=pl.lit(None, pl.String))
+    # "1h" sorts before "5m".
+    warm = pl.col("warm").eq_missing(items["warm"].min()) & pl.col("warm").is_not_null()
+    items = with_tokens(items, book=book, settings=settings).with_columns(
+        pl.when(warm).then("marks").otherwise([]).alias("marks"),
+        pl.when(warm).then("split_chars").alias("split_chars"),
+        pl.when(warm).then("entry_id").alias("entry_id"),
+        lifetime=pl.when(warm).then("warm"),
+        cached_tokens=pl.when(warm).then(tokens_at(pl.col("cached_chars"))).otherwise(0.0),
+        read_share=pl.lit(1.0),
+        write_share=pl.lit(0.0),
+    )
+    return with_costs(items, class_rates(items, book=book, now=now))
 
 
 def _blocked(counts: pl.DataFrame, items: pl.DataFrame) -> str | None:

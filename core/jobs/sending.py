@@ -10,6 +10,7 @@ import orjson
 from core.gateway import AccountHeld, Gateway, NotSent, Refused, RemoteBatch, ReplyLost
 from core.jobs.body import BodySizeWrong, write_body
 from core.jobs.causes import RESUBMIT
+from core.jobs.priming import may_go
 from core.jobs.states import JobState
 from core.store import Store, Transaction
 
@@ -20,6 +21,8 @@ _CLOCK_SKEW = timedelta(minutes=5)
 def send(store: Store, folder: Path, gateway: Gateway, job: dict[str, Any], *, now: datetime) -> None:
     """Send a planned job and store what came of it; the intent is committed before the call."""
     job_id = job["job_id"]
+    if not may_go(store, job, now=now, lifetime=gateway.cache_lifetime):
+        return
     try:
         body = write_body(store, folder, job_id, planned_bytes=job["body_bytes"])
     except BodySizeWrong as wrong:

@@ -1,28 +1,32 @@
 """The plan of a backlog: which items go into which jobs, primed or plain, at what predicted price. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from core.errors import LotwiseError
+from core.planning.cache_plan import plan_caching
+from core.planning.class_caching import ClassCaching
 from core.planning.envelope import BODY_FRAME_BYTES, request_bytes
 from core.planning.identity import custom_id_bytes
+from core.planning.item_costs import dollars
+from core.planning.learned import Basis, Learned
+from core.planning.lifetimes import Lifetime
 from core.planning.sizing import job_size, split_evenly
-from core.planning.tokens import prefix_tokens
-from core.prices import PriceBook, UnknownModel, UnpricedModel
-from core.prices.costs import class_cost
+from core.prices import PriceBook
 from core.settings import Settings
 
-# Writing an entry for an hour pays from the third reader on: n > (w - r) / (1 - r) with w = 2, r <= 0.1.
-LEAST_PRIMED = 3
 SEVERAL = "several"
+# What the items that write cost more than as many that read.
+_EXTRA_OF_PRIMERS = (
+    pl.col("planned_usd").filter("primes").sum()
+    - pl.col("primes").sum() * pl.col("planned_usd").filter(~pl.col("primes")).mean()
+).clip(lower_bound=0.0)
 
 
 class NothingToPlan(LotwiseError):
@@ -31,31 +35,42 @@ class NothingToPlan(LotwiseError):
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedJob:
-    """One proposed job. `class_id` is None where it carries several classes; prices are None where unknown."""
+    """One proposed job. `class_id` is None where it carries several classes; prices are None where unknown.
 
-    number: int
+    `lifetime`: that of its marks, None where nothing is marked; `primer`: the number of the job that it waits for;
+    `prediction_basis`: what the predicted reads rest on.
+    """
+
+    number: int = 0
     role: str
     class_id: str | None
     class_name: str
     model: str
     items: int
     body_bytes: int
-    marked: bool
+    lifetime: Lifetime | None
+    primer: int | None = None
     decided_by: str
     predicted_usd: Decimal | None
     predicted_plain_usd: Decimal | None
+    predicted_read_tokens: int
+    predicted_write_tokens: int
+    prediction_basis: Basis | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Proposed jobs in sending order, what each item goes into, and what the prediction rests on.
 
-    `assignments`: columns item_id, class_id, model, job (number), marked.
+    `assignments`: columns item_id, class_id, model, job (number), marks, split_chars, entry_id; `caching`: how each
+    class meets the cache, and why; `second_round_usd`: see `CachePlan`.
     """
 
     jobs: tuple[PlannedJob, ...]
     assignments: pl.DataFrame
     classes: pl.DataFrame
+    caching: tuple[ClassCaching, ...]
+    second_round_usd: Decimal
     inputs: dict[str, Any]
 
     @property
@@ -83,173 +98,155 @@ class Plan:
         return found
 
 
-@dataclass(frozen=True, kw_only=True)
-class ItemPrice:
-    """Predicted dollars of one item of a class: without caching, as the one that writes the entry, as a reader."""
-
-    plain: Decimal
-    write: Decimal
-    read: Decimal
+_Draft = tuple[PlannedJob, pl.DataFrame]
 
 
-def draft_plan(backlog: pl.DataFrame, *, book: PriceBook, settings: Settings, now: datetime) -> Plan:
-    """Plan all items of `backlog`.
+def draft_plan(
+    backlog: pl.DataFrame,
+    *,
+    book: PriceBook,
+    settings: Settings,
+    now: datetime,
+    learned: Learned | None = None,
+    under_floor: frozenset[str] = frozenset(),
+) -> Plan:
+    """Plan all items of `backlog` (columns as in `plan_caching`, and preview).
 
-    Columns: item_id, class_id, class_name, model, prefix_chars, cacheable, payload_bytes, mark_bytes,
-    chars (of the whole prompt), max_tokens, output_tokens (mean of the class so far, or null). Raises
-    `NothingToPlan` for an empty backlog.
+    `learned`: what past jobs teach, the documented assumptions where it is None; `under_floor`: entries that turned
+    out to be too short. Raises `NothingToPlan` for an empty backlog.
     """
     if backlog.is_empty():
         raise NothingToPlan
-    drafts: list[tuple[PlannedJob, pl.DataFrame]] = []
-    primers: list[tuple[pl.DataFrame, ItemPrice]] = []
-    plain: dict[str, list[pl.DataFrame]] = {}
-    for _, items in backlog.group_by("class_id", maintain_order=True):
-        price = item_price(items, book=book, settings=settings, now=now)
-        if price is None or not _worth_priming(items, price):
-            plain.setdefault(items["model"][0], []).append(items)
-            continue
-        primer = items["payload_bytes"].arg_sort()[items.height // 2]
-        chosen = pl.int_range(items.height, eager=True) == primer
-        primers.append((items.filter(chosen), price))
-        drafts += _bodies(items.filter(~chosen), price, settings, marked=True)
-    for groups in plain.values():
-        together = pl.concat(groups)
-        price = item_price(together, book=book, settings=settings, now=now)
-        unprimed = None if price is None else replace(price, read=price.plain, write=price.plain)
-        drafts += _bodies(together, unprimed, settings, marked=False)
-    if primers:
-        drafts = [*_primers(primers, settings), *drafts]
-    return _numbered(drafts, backlog, book, settings, now)
-
-
-def item_price(items: pl.DataFrame, *, book: PriceBook, settings: Settings, now: datetime) -> ItemPrice | None:
-    """Predicted dollars of the mean item of one class (or of several uncached ones); None where unpriced."""
-    model = items["model"][0]
-    prefix, _ = prefix_tokens(book, model, int(items["prefix_chars"].min()))  # type: ignore[arg-type]
-    whole, _ = prefix_tokens(book, model, round(float(items["chars"].mean())))  # type: ignore[arg-type]
-    assumed = float((items["max_tokens"] * settings.output_share).mean())  # type: ignore[arg-type]
-    learned = items["output_tokens"].mean()
-    price = partial(
-        class_cost,
-        book,
-        model=model,
-        at=now,
-        prefix_tokens=prefix,
-        suffix_tokens=max(whole - prefix, 1),
-        output_tokens=round(assumed if learned is None else float(learned)),  # type: ignore[arg-type]
+    known = learned or Learned()
+    caching = plan_caching(backlog, book=book, settings=settings, now=now, learned=known, under_floor=under_floor)
+    items = caching.items.drop("chain", "depths", "overheads").with_columns(sent=request_bytes(custom_id_bytes()))
+    primers = list(_numbered(_primers(items, settings)))
+    primer_of = {component: job.number for job, items in primers for component in items["component"].unique().to_list()}
+    basis = {one.class_id: one.basis for one in caching.classes}
+    bodies = [*_primed(items, basis, primer_of, settings), *_plain(items, settings)]
+    drafts = [*primers, *_numbered(bodies, after=len(primers))]
+    return Plan(
+        jobs=tuple(job for job, _ in drafts),
+        assignments=pl.concat(
+            items.select("item_id", "class_id", "model", "marks", "split_chars", "entry_id", job=pl.lit(job.number))
+            for job, items in drafts
+        ),
+        classes=_classes(backlog),
+        caching=caching.classes,
+        second_round_usd=caching.second_round_usd,
+        inputs=_inputs(known, settings, now),
     )
-    try:
-        one, two = price(items=1), price(items=2)
-    except (UnknownModel, UnpricedModel):
-        return None
-    return ItemPrice(plain=one.plain_usd, write=one.primed_usd, read=two.primed_usd - one.primed_usd)
 
 
-def _worth_priming(items: pl.DataFrame, price: ItemPrice) -> bool:
-    """Whether one writer and the rest reading is cheaper, and possible: floor reached, block can carry a mark."""
-    possible = items["cacheable"][0] and items["mark_bytes"].min() and items.height >= LEAST_PRIMED
-    return bool(possible) and price.write + (items.height - 1) * price.read < items.height * price.plain
+def _primers(items: pl.DataFrame, settings: Settings) -> Iterator[_Draft]:
+    """For each lifetime, one job with a real item of every prefix: it writes the entries, and shows early what fails.
+
+    Several such jobs where that many prefixes are over the limits of one.
+    """
+    for _, first in items.filter("primes").group_by("lifetime", maintain_order=True):
+        for inside in _parts(first, settings.max_job_requests, settings):
+            job = _job("primer", inside, decided_by="one item a prefix", basis=None)
+            prefixes = inside["entry_id"].n_unique()
+            yield (job if inside.height == 1 else replace(job, class_name=f"{prefixes} prefixes"), inside)
 
 
-def _bodies(
-    items: pl.DataFrame, price: ItemPrice | None, settings: Settings, *, marked: bool
-) -> Iterator[tuple[PlannedJob, pl.DataFrame]]:
+def _primed(
+    items: pl.DataFrame, basis: Mapping[str, Basis], primer_of: Mapping[int, int], settings: Settings
+) -> Iterator[_Draft]:
+    """The bodies that read: class by class, each behind the primer of its prefixes."""
+    marked = items.filter(pl.col("entry_id").is_not_null())
+    for (class_id, _), of_class in marked.group_by("class_id", "lifetime", maintain_order=True):
+        body = of_class.filter(~pl.col("primes"))
+        if body.is_empty():
+            continue
+        once_usd = float(of_class.select(_EXTRA_OF_PRIMERS).item())
+        for job, inside in _bodies(body, once_usd, settings, basis=basis[str(class_id)]):
+            primer = max(primer_of[component] for component in inside["component"].unique().to_list())
+            yield replace(job, primer=primer), inside
+
+
+def _plain(items: pl.DataFrame, settings: Settings) -> Iterator[_Draft]:
+    """What carries no marks goes together by model: nothing is gained by sending small classes as small jobs."""
+    plain = items.filter(pl.col("entry_id").is_null())
+    for _, of_model in plain.group_by("model", maintain_order=True):
+        for job, inside in _bodies(of_model, 0.0, settings, basis=None):
+            several = job.class_id is None
+            name = f"{inside['class_id'].n_unique()} classes, unprimed" if several else job.class_name
+            yield replace(job, class_name=name), inside
+
+
+def _bodies(items: pl.DataFrame, once_usd: float, settings: Settings, *, basis: Basis | None) -> Iterator[_Draft]:
     size = job_size(
-        item_usd=float(price.read) if price else 0.0,
-        once_usd=float(price.write - price.read) if price else 0.0,
+        item_usd=float(items["planned_usd"].mean() or 0.0),  # type: ignore[arg-type]
+        once_usd=once_usd,
         job_usd=float(settings.job_cost_usd),
         fault_rate=settings.job_fault_rate,
         blast_usd=float(settings.blast_radius_usd),
         most=settings.max_job_requests,
     )
-    sizes = _sent_bytes(items, marked=marked)
-    part = split_evenly(sizes, items=size.items, most_bytes=settings.max_job_bytes - BODY_FRAME_BYTES)
-    for number in range(int(part.max()) + 1):
-        inside = items.filter(pl.Series(part == number))
-        count, classes = inside.height, inside["class_id"].n_unique()
-        yield (
-            PlannedJob(
-                number=0,
-                role="body",
-                class_id=inside["class_id"][0] if classes == 1 else None,
-                class_name=inside["class_name"][0] if classes == 1 else f"{classes} classes, unprimed",
-                model=items["model"][0],
-                items=count,
-                body_bytes=BODY_FRAME_BYTES + int(sizes[part == number].sum()),
-                marked=marked,
-                decided_by=size.decided_by if part.max() else "all there is",
-                predicted_usd=price.read * count if price else None,
-                predicted_plain_usd=price.plain * count if price else None,
-            ),
-            inside,
-        )
+    parts = list(_parts(items, size.items, settings))
+    decided_by = size.decided_by if len(parts) > 1 else "all there is"
+    for inside in parts:
+        yield _job("body", inside, decided_by=decided_by, basis=basis), inside
 
 
-def _primers(
-    primers: list[tuple[pl.DataFrame, ItemPrice]], settings: Settings
-) -> Iterator[tuple[PlannedJob, pl.DataFrame]]:
-    """One job with one real item of every prefix: it writes the entries, and shows early what would fail.
-
-    Several such jobs where that many prefixes are over the limits of one.
-    """
-    items = pl.concat([frame for frame, _ in primers])
-    sizes = _sent_bytes(items, marked=True)
-    part = split_evenly(sizes, items=settings.max_job_requests, most_bytes=settings.max_job_bytes - BODY_FRAME_BYTES)
-    for number in range(int(part.max()) + 1):
-        inside = items.filter(pl.Series(part == number))
-        prices = [price for (_, price), at in zip(primers, part, strict=True) if at == number]
-        models = inside["model"].unique()
-        single = inside.height == 1
-        yield (
-            PlannedJob(
-                number=0,
-                role="primer",
-                class_id=inside["class_id"][0] if single else None,
-                class_name=inside["class_name"][0] if single else f"{inside.height} prefixes",
-                model=models[0] if len(models) == 1 else SEVERAL,
-                items=inside.height,
-                body_bytes=BODY_FRAME_BYTES + int(sizes[part == number].sum()),
-                marked=True,
-                decided_by="one item a prefix",
-                predicted_usd=sum((price.write for price in prices), Decimal(0)),
-                predicted_plain_usd=sum((price.plain for price in prices), Decimal(0)),
-            ),
-            inside,
-        )
+def _parts(items: pl.DataFrame, most: int, settings: Settings) -> Iterator[pl.DataFrame]:
+    part = split_evenly(items["sent"].to_numpy(), items=most, most_bytes=settings.max_job_bytes - BODY_FRAME_BYTES)
+    begin = 0
+    for count in np.bincount(part).tolist():
+        yield items.slice(begin, count)
+        begin += count
 
 
-def _sent_bytes(items: pl.DataFrame, *, marked: bool) -> npt.NDArray[np.int64]:
-    return items.select(sent=request_bytes(custom_id_bytes(), marked=pl.lit(marked)))["sent"].to_numpy()
-
-
-def _numbered(
-    drafts: list[tuple[PlannedJob, pl.DataFrame]],
-    backlog: pl.DataFrame,
-    book: PriceBook,
-    settings: Settings,
-    now: datetime,
-) -> Plan:
-    jobs = tuple(replace(job, number=number) for number, (job, _) in enumerate(drafts))
-    assignments = pl.concat(
-        items.select("item_id", "class_id", "model", pl.lit(number).alias("job"), pl.lit(job.marked).alias("marked"))
-        for number, (job, items) in enumerate(drafts)
+def _job(role: str, items: pl.DataFrame, *, decided_by: str, basis: Basis | None) -> PlannedJob:
+    classes, models = items["class_id"].n_unique(), items["model"].unique()
+    return PlannedJob(
+        role=role,
+        class_id=items["class_id"][0] if classes == 1 else None,
+        class_name=items["class_name"][0],
+        model=models[0] if len(models) == 1 else SEVERAL,
+        items=items.height,
+        body_bytes=BODY_FRAME_BYTES + int(items["sent"].sum()),
+        lifetime=items["lifetime"][0],
+        decided_by=decided_by,
+        predicted_usd=dollars(items["planned_usd"]),
+        predicted_plain_usd=dollars(items["plain_usd"]),
+        predicted_read_tokens=round(items["read_tokens"].sum()),
+        predicted_write_tokens=round(items["write_tokens"].sum()),
+        prediction_basis=basis,
     )
-    classes = backlog.group_by("class_id", maintain_order=True).agg(
-        pl.first("class_name", "model", "prefix_chars", "prefix_tokens", "cacheable", "preview"),
-        pl.len().alias("items"),
-        pl.sum("payload_bytes"),
+
+
+def _numbered(drafts: Iterator[_Draft] | list[_Draft], after: int = 0) -> Iterator[_Draft]:
+    for number, (job, items) in enumerate(drafts, after):
+        yield replace(job, number=number), items
+
+
+def _classes(backlog: pl.DataFrame) -> pl.DataFrame:
+    return (
+        backlog.group_by("class_id", maintain_order=True)
+        .agg(
+            pl.first("class_name", "model", "prefix_chars", "cacheable", "preview"),
+            pl.first("prefix_tokens").cast(pl.Float64).round().cast(pl.Int64),
+            pl.len().alias("items"),
+            pl.sum("payload_bytes"),
+        )
+        .sort("items", descending=True)
     )
-    inputs = {
+
+
+def _inputs(learned: Learned, settings: Settings, now: datetime) -> dict[str, Any]:
+    return {
         "prices_at": now.isoformat(),
         "output_tokens": "measured for classes with results, else assumed",
         "assumed_output_share": settings.output_share,
-        "tokens": "estimated from characters",
+        "tokens": "counted, measured or estimated, class by class",
+        "reads": f"learned from {learned.history.height} primed jobs, else assumed",
+        "alive": dict(learned.alive),
         "blast_radius_usd": str(settings.blast_radius_usd),
         "job_cost_usd": str(settings.job_cost_usd),
         "job_fault_rate": settings.job_fault_rate,
     }
-    return Plan(jobs=jobs, assignments=assignments, classes=classes.sort("items", descending=True), inputs=inputs)
 
 
 def _known(prices: list[Decimal | None]) -> Decimal | None:

@@ -11,10 +11,11 @@ from core.requests.request import Params
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Passage:
-    """One block: `text` is the text itself, or the JSON of a block that is not text."""
+    """One block: `text` is the text itself, or the JSON of a block that is not text (`is_text` tells)."""
 
     part: str
     text: str
+    is_text: bool
 
 
 def passages(params: Params) -> list[Passage]:
@@ -22,14 +23,14 @@ def passages(params: Params) -> list[Passage]:
     contents: list[tuple[str, str | list[Raw]]] = [("tools", params.tools or []), ("system", params.system or [])]
     contents += [(message.role, message.content) for message in params.messages]
     return [
-        Passage(part=part, text=text)
+        Passage(part=part, text=text, is_text=is_text)
         for part, content in contents
-        for text in ([content] if isinstance(content, str) else _texts(content))
+        for text, is_text in ([(content, True)] if isinstance(content, str) else _texts(content))
     ]
 
 
-def _texts(blocks: list[Raw]) -> Iterator[str]:
+def _texts(blocks: list[Raw]) -> Iterator[tuple[str, bool]]:
     for raw in blocks:
         block = orjson.loads(memoryview(raw))
-        text = block.get("text")
-        yield text if isinstance(text, str) else bytes(raw).decode()
+        is_text = block.get("type") == "text"
+        yield (block["text"] if is_text else bytes(raw).decode()), is_text

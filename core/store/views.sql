@@ -26,6 +26,17 @@ WHERE a.outcome IS NOT NULL AND NOT a.usable
   AND NOT EXISTS (SELECT 1 FROM attempt b WHERE b.item_id = a.item_id AND b.number > a.number)
   AND NOT EXISTS (SELECT 1 FROM attempt b WHERE b.item_id = a.item_id AND b.usable);
 
+-- name: attempt_path
+-- The cache entries on each attempt's way, outermost first: the hash at every mark, the last one as it was planned.
+CREATE OR REPLACE VIEW attempt_path AS
+SELECT a.job_id, a.item_id, a.class_id, a.marks, a.split_chars,
+       CASE WHEN a.entry_id IS NULL THEN []
+            ELSE list_append(list_transform(a.marks[1:len(a.marks) - 1],
+                                            lambda block: format('{:016x}', i.chain[block + 1])), a.entry_id)
+       END AS entries
+FROM attempt a
+JOIN item i USING (item_id);
+
 -- name: job_status
 -- Every job with what its attempts cost and what is left to repair; a job with open failures is never done.
 CREATE OR REPLACE VIEW job_status AS
@@ -36,7 +47,8 @@ SELECT j.*, c.name AS class_name,
        coalesce(f.repairable_items, 0) AS repairable_items,
        a.cost_usd, a.input_tokens, a.cache_write_tokens, a.cache_read_tokens, a.output_tokens,
        a.cost_usd / nullif(a.usable_items, 0) AS unit_cost_usd,
-       a.cache_read_tokens / nullif(a.cache_read_tokens + a.cache_write_tokens, 0) AS hit_rate
+       a.cache_read_tokens / nullif(a.cache_read_tokens + a.cache_write_tokens, 0) AS hit_rate,
+       j.predicted_read_tokens / nullif(j.predicted_read_tokens + j.predicted_write_tokens, 0) AS predicted_hit_rate
 FROM job j
 LEFT JOIN class c USING (class_id)
 LEFT JOIN (

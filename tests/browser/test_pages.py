@@ -10,7 +10,13 @@ from tests.browser.conftest import Noise
 from tests.conftest import Serve
 
 Wait = Callable[[Page], None]
-PAGES = {"": "Overview", "backlog": "Backlog and groups", "jobs": "Jobs", "trends": "Trends"}
+PAGES = {
+    "": "Overview",
+    "backlog": "Backlog and groups",
+    "classes": "Classes",
+    "jobs": "Jobs",
+    "trends": "Trends",
+}
 
 
 def forgive_probes(noise: Noise) -> None:

@@ -3,12 +3,11 @@
 from datetime import timedelta
 
 import polars as pl
-import pytest
 
 from core import actions
 from core.jobs.priming import release
 from core.sandbox import CreateFault
-from tests.jobs.driving import Bench, MakeBench, lone, marks, prefix, request, shared
+from tests.jobs.driving import Bench, MakeBench, lone, marks, request, shared
 
 TOO_MANY = 200_000
 
@@ -91,16 +90,30 @@ def test_a_body_of_one_item_is_not_taken_for_priming(make_bench: MakeBench) -> N
     assert min(len(body) for body in bench.server.requests) == 1
 
 
-def test_a_prefix_under_the_real_floor_is_sent_without_marks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+# Single digits are many tokens by the linear count, and few by the local server's characters.
+DIGITS = "Sum up: " + " ".join(str(number % 10) for number in range(620))
+
+
+def test_a_prefix_under_the_real_floor_is_sent_without_marks(bench: Bench) -> None:
     """An estimate above the floor can be wrong: where the primer neither wrote nor read, marks only mislead."""
-    for module in ("core.intake.classes", "core.planning.plan"):
-        monkeypatch.setattr(f"{module}.prefix_tokens", lambda *_: (5_000, True))
-    primer, body = bench.submit(*(request(f"item-{n}", system=prefix("short", 10)) for n in range(6)))
+    primer, body = bench.submit(*(request(f"item-{n}", system=DIGITS) for n in range(6)))
     bench.run()
 
     assert [marks(sent) for sent in bench.server.requests] == [1, 0]
     assert bench.attempts(primer)["cache_write_1h_tokens"].sum() == 0
     assert bench.attempts(body)["usable"].all()
+    assert bench.job(body)["cache_ttl"] is None
+
+
+def test_a_prefix_that_was_found_too_short_is_not_primed_again(bench: Bench) -> None:
+    """What one primer found out holds for the next plan, which says that it was measured."""
+    bench.submit(*(request(f"item-{n}", system=DIGITS) for n in range(6)))
+    bench.run()
+    bench.load(*(request(f"more-{n}", system=DIGITS) for n in range(6)))
+    (of,) = actions.cache_plan(bench.workspace, now=bench.clock.now).planned
+
+    assert (of.lifetime, of.reasons) == (None, ("under_floor_measured",))
+    assert [job.role for job in actions.preview_plan(bench.workspace, now=bench.clock.now).jobs] == ["body"]
 
 
 def test_a_cold_entry_is_written_anew_before_the_body_goes(bench: Bench) -> None:

@@ -142,16 +142,16 @@ def test_a_restart_anywhere_repeats_nothing(make_bench: MakeBench) -> None:
 
 
 def test_the_prediction_is_of_the_size_of_what_happens(bench: Bench) -> None:
-    """A prediction that a manager commits to lies within a factor of 1.5 of the actual cost, job by job."""
+    """Before any result, reads are assumed with care: a prediction lies within a factor of 1.6 of the actual cost."""
     bench.submit(*shared("alpha", 60, max_tokens=1_000), *shared("beta", 30, max_tokens=400), *lone(30))
     bench.run()
 
     for job in bench.jobs().filter(pl.col("role") == "body").iter_rows(named=True):
-        assert 1 / 1.5 < float(job["predicted_usd"] / job["cost_usd"]) < 1.5, job
+        assert 1 / 1.6 < float(job["predicted_usd"] / job["cost_usd"]) < 1.6, job
 
 
 def test_a_class_with_results_is_predicted_from_them(make_bench: MakeBench) -> None:
-    """Measured output replaces the assumed share of max_tokens: the second prediction is the better one."""
+    """Measured output replaces the assumed share of max_tokens, and one job's reads weigh as ten items."""
     bench = make_bench(output_share=0.02, output_spread=0.0)
     requests = shared("alpha", 30, max_tokens=4_000)
     _, first = bench.submit(*requests)
@@ -164,4 +164,4 @@ def test_a_class_with_results_is_predicted_from_them(make_bench: MakeBench) -> N
         return float(job["predicted_usd"] / job["cost_usd"])
 
     assert off(first) > 3
-    assert 0.8 < off(second[-1]) < 1.25
+    assert 0.8 < off(second[-1]) < 1.4

@@ -1,6 +1,7 @@
 """Borders inside texts: exactly where texts part, whatever stands around them and in whatever order they come."""
 
 from itertools import combinations, pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def test_two_texts_have_a_border_in_common_just_before_they_part(written: list[s
 
 
 @given(st.lists(texts, min_size=2, max_size=20, unique=True), st.randoms(use_true_random=False))
-def test_borders_do_not_depend_on_the_order_of_the_items(written: list[str], random: st.DrawFn) -> None:
+def test_borders_do_not_depend_on_the_order_of_the_items(written: list[str], random: Any) -> None:
     """Files come in any order; a border is known by what stands before it."""
     order = list(range(len(written)))
     random.shuffle(order)

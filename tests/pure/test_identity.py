@@ -9,7 +9,16 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.planning.envelope import BETWEEN, BODY_FRAME_BYTES, HEAD, TAIL, body_bytes, request, request_bytes
+from core.planning.envelope import (
+    BETWEEN,
+    BODY_FRAME_BYTES,
+    HEAD,
+    SPLIT_BYTES,
+    TAIL,
+    body_bytes,
+    request,
+    request_bytes,
+)
 from core.planning.identity import ITEM_LENGTH, custom_id_bytes, custom_ids, new_job_id, short_item
 from tests.strategies import custom_ids as item_ids
 from tests.strategies import json_values
@@ -63,12 +72,13 @@ def test_a_body_has_exactly_the_bytes_that_were_counted(requests: list[tuple[str
             {
                 "custom_id": [name for name, _ in requests],
                 "payload_bytes": [len(orjson.dumps(params)) for _, params in requests],
-                "mark_bytes": 48,
-                "marked": False,
+                "mark_bytes": 0,
+                "split_chars": pl.Series([None] * len(requests), dtype=pl.Int64),
             }
         )
         assert len(written) == body_bytes(frame)
-        marked = frame.with_columns(marked=pl.Series([number % 2 == 0 for number in range(frame.height)]))
-        assert len(written) + 48 * ((frame.height + 1) // 2) == body_bytes(marked)
-        each = frame.select(request_bytes(pl.col("custom_id").str.len_bytes(), marked=pl.col("marked")))
+        marked = frame.with_columns(mark_bytes=pl.int_range(pl.len()) % 2 * 48)
+        assert len(written) + 48 * (frame.height // 2) == body_bytes(marked)
+        assert len(written) + SPLIT_BYTES * frame.height == body_bytes(frame.with_columns(split_chars=9))
+        each = frame.select(request_bytes(pl.col("custom_id").str.len_bytes()))
         assert len(written) == BODY_FRAME_BYTES + int(each.to_series().sum())

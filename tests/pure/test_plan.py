@@ -27,14 +27,19 @@ SCHEMA: dict[str, Any] = {
     "class_name": pl.String,
     "model": pl.String,
     "prefix_blocks": pl.Int32,
+    "cut_chars": pl.Int64,
     "prefix_chars": pl.Int64,
     "prefix_tokens": pl.Int64,
+    "prefix_key": pl.String,
     "cacheable": pl.Boolean,
+    "split_agreed": pl.Boolean,
     "preview": pl.String,
     "payload_bytes": pl.Int64,
     "max_tokens": pl.Int64,
     "chars": pl.Int64,
-    "mark_bytes": pl.Int64,
+    "chain": pl.List(pl.UInt64),
+    "depths": pl.List(pl.Int64),
+    "overheads": pl.List(pl.Int16),
     "output_tokens": pl.Float64,
 }
 PREFIX_CHARS = 20_000
@@ -55,6 +60,10 @@ def backlog(*classes: dict[str, Any]) -> pl.DataFrame:
         if not of["prefix_blocks"]:
             of |= {"prefix_chars": 0, "mark_bytes": 0}
         tokens, cacheable = prefix_tokens(BOOK, of["model"], of["prefix_chars"])
+        key, shared = 1_000 + number, [0] * of["prefix_blocks"]
+        hashes = [sum(of["model"].encode()), *(2_000 + number + block for block, _ in enumerate(shared[1:])), key]
+        hashes = hashes if shared else hashes[:1]
+        depths = [0, *(100 for _ in shared[1:]), of["prefix_chars"]] if shared else [0]
         rows += [
             {name: of.get(name) for name in SCHEMA}
             | {
@@ -62,6 +71,12 @@ def backlog(*classes: dict[str, Any]) -> pl.DataFrame:
                 "class_id": f"{number:016x}",
                 "class_name": f"Class {number}",
                 "prefix_tokens": tokens,
+                "prefix_key": f"{key:016x}",
+                "cut_chars": 0,
+                "split_agreed": False,
+                "chain": [*hashes, 1_000_000 + 1_000 * number + item],
+                "depths": [*depths, of["prefix_chars"] + of["suffix_chars"]],
+                "overheads": [0, *(of["mark_bytes"] for _ in shared), STRING_MARK_BYTES],
                 "cacheable": cacheable,
                 "preview": "",
                 "chars": of["prefix_chars"] + of["suffix_chars"],
@@ -113,7 +128,7 @@ def check(made: Plan, items: pl.DataFrame, settings: Settings) -> None:
     assert items.height == made.items == sum(job.items for job in made.jobs)
     assert sorted(items["item_id"]) == sorted(assigned["item_id"])
     assert list(range(len(made.jobs))) == [job.number for job in made.jobs]
-    sizes = items.select("item_id", "payload_bytes", "mark_bytes", bytes=pl.col("item_id").str.len_bytes())
+    sizes = items.select("item_id", "payload_bytes", "overheads", bytes=pl.col("item_id").str.len_bytes())
     for job in made.jobs:
         inside = assigned.filter(job=job.number)
         assert 1 <= job.items == inside.height <= settings.max_job_requests
@@ -122,10 +137,11 @@ def check(made: Plan, items: pl.DataFrame, settings: Settings) -> None:
         each = (pl.lit(len('{"custom_id":"12345678-","params":},')) + pl.col("bytes") + pl.col("payload_bytes")).cast(
             pl.Int64
         )
-        marks = sent["mark_bytes"].sum() if job.marked else 0
+        marks = sum(row["overheads"][block] for row in sent.iter_rows(named=True) for block in row["marks"])
         exact = len('{"requests":[]}') - 1 + sent.select(each.sum()).item() + marks
         assert exact == job.body_bytes <= settings.max_job_bytes
-        assert [job.marked] == inside["marked"].unique().to_list()
+        assert [job.lifetime is not None] == (inside["marks"].list.len() > 0).unique().to_list()
+        assert (job.primer is not None) == (job.role == "body" and job.lifetime is not None)
         assert (job.class_id is None) == (inside["class_id"].n_unique() > 1)
     order = [job.role for job in made.jobs]
     assert sorted(order, reverse=True) == order
@@ -160,13 +176,14 @@ def test_a_primer_has_one_item_of_every_marked_class_and_nothing_else_is_marked(
     """Each prefix is written once, by a real item, before the bodies that read it."""
     made = plan(backlog(*classes))
     primed = [job.number for job in role(made, "primer")]
-    marked = made.assignments.filter("marked")
+    marked = made.assignments.filter(pl.col("entry_id").is_not_null())
     writers = marked.filter(pl.col("job").is_in(primed))
 
     assert writers["class_id"].n_unique() == writers.height
     readers = marked.filter(~pl.col("job").is_in(primed))
     assert set(readers["class_id"]) == set(writers["class_id"])
-    assert all(job.marked for job in role(made, "primer"))
+    assert all(job.lifetime for job in role(made, "primer"))
+    assert {made.jobs[job.primer].role for job in made.jobs if job.primer is not None} <= {"primer"}
 
 
 def test_a_class_with_a_heavy_prefix_is_primed() -> None:
@@ -174,20 +191,20 @@ def test_a_class_with_a_heavy_prefix_is_primed() -> None:
     made = plan(backlog({"items": 9}))
 
     primer, body = made.jobs
-    assert ("primer", 1, True, "one item a prefix", f"{0:016x}") == (
+    assert ("primer", 1, "1h", "one item a prefix", f"{0:016x}") == (
         primer.role,
         primer.items,
-        primer.marked,
+        primer.lifetime,
         primer.decided_by,
         primer.class_id,
     )
     assert (
         body.role,
         body.items,
-        body.marked,
+        body.lifetime,
         body.decided_by,
         body.class_name,
-    ) == ("body", 8, True, "all there is", "Class 0")
+    ) == ("body", 8, "1h", "all there is", "Class 0")
     assert made.assignments.filter(job=0)["item_id"].to_list() == ["c0-4"]
     assert made.classes["items"].item() == 9
 
@@ -209,7 +226,7 @@ def test_where_caching_cannot_pay_nothing_is_marked(change: dict[str, Any]) -> N
     made = plan(backlog(change))
 
     assert [job.role for job in made.jobs] == ["body"]
-    assert not made.assignments["marked"].any()
+    assert made.assignments["marks"].list.len().max() == 0
     assert made.predicted_usd == made.predicted_plain_usd
 
 

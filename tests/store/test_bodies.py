@@ -140,7 +140,7 @@ def test_bodies_are_the_backlog_to_the_byte(one_shop: Shop, light: dict[str, Jso
     assert wanted.keys() == sent.keys() == prefix.keys()
     for name, of in sent.items():
         assert plain(wanted[name]) == plain(of)
-        assert marks(of) <= 1
+        assert marks(of) <= 4
 
 
 def marks(of: Json) -> int:
@@ -186,8 +186,67 @@ def test_a_body_waits_for_the_primer_that_holds_its_prefix(shop: Shop) -> None:
     waiting = [job for job in jobs if job["role"] == "body"]
     assert {JobState.WAITING} == {job["state"] for job in waiting}
     for job in waiting:
-        primed = shop.store.query("primer_verdicts", job_id=job["primer_job_id"])["class_id"]
-        assert job["class_id"] in primed.to_list()
+        primed = shop.store.query("entry_primers", job_id=job["job_id"], since=NOW)
+        (group,) = shop.store.query("body_entries", job_id=job["job_id"]).to_dicts()
+        assert primed.filter(entry_id=group["entries"][-1])["job_id"].to_list() == [job["primer_job_id"]]
+
+
+INSIDE = {f"i{number}": request(f"{HEAVY}\n{number} is the invoice to read.") for number in range(6)}
+
+
+def test_a_text_is_cut_only_with_consent(shop: Shop) -> None:
+    """A prefix that ends inside a text is proposed with its saving; until somebody agrees nothing is rewritten."""
+    shop.take(INSIDE)
+    made = shop.plan()
+
+    assert [job.role for job in made.jobs] == ["body", "body"]
+    (of,) = made.caching
+    assert of.reasons == ("needs_split", "ends_inside_text")
+    assert of.split_usd is not None
+    assert of.plain_usd is not None
+    assert Decimal(0) < of.split_usd < of.plain_usd
+    shop.submit(made)
+    for _, requests in bodies(shop).values():
+        assert all(isinstance(one["params"]["messages"][0]["content"], str) for one in requests)
+
+
+def test_an_agreed_cut_is_marked_and_not_a_character_is_lost(shop: Shop) -> None:
+    """The head of the text becomes a block of its own with the mark, and the saving is what was proposed."""
+    shop.take(INSIDE)
+    proposed = shop.plan().caching[0]
+    shop.store.write(lambda tx: tx.run("agree_split", class_id=proposed.class_id, agreed=True))
+    made = shop.plan()
+    (of,) = made.caching
+
+    assert [job.role for job in made.jobs] == ["primer", "body", "body"]
+    assert (of.marks, of.reasons, of.split_usd) == ((1,), ("primed_1h",), None)
+    saved = (of.plain_usd or Decimal(0)) - (of.planned_usd or Decimal(0))
+    assert abs(saved - (proposed.split_usd or Decimal(0))) < Decimal("1e-9")
+    shop.submit(made)
+    for job_id, (_, requests) in bodies(shop).items():
+        for one in requests:
+            head, rest = one["params"]["messages"][0]["content"]
+            item = one["custom_id"].removeprefix(f"{job_id}-")
+            assert head["text"] + rest["text"] == INSIDE[item]["messages"][0]["content"]
+            assert (head["cache_control"], len(head["text"])) == ({"type": "ephemeral", "ttl": "1h"}, of.split_chars)
+            assert rest.keys() == {"type", "text"}
+
+
+def test_nested_prefixes_are_marked_at_every_level_that_pays(shop: Shop) -> None:
+    """Tools that all share, and under them two prompts: items carry both marks, every innermost prefix is primed."""
+    tools = [{"name": "t", "description": HEAVY, "input_schema": {"type": "object"}}]
+    few = {f"f{n}": request(f"q{n}", system=f"Few. {HEAVY * 3}", tools=tools) for n in range(7)}
+    lone = {f"l{n}": request(f"alone {n}", system=f"{n} alone", tools=tools) for n in range(12)}
+    shop.take(few | lone)
+    made = shop.plan(Settings())
+    shop.submit(made)
+
+    (primer,) = [job for job in made.jobs if job.role == "primer"]
+    assert primer.items == 1
+    by_item = {row["item_id"]: row for row in made.assignments.iter_rows(named=True)}
+    assert {tuple(by_item[name]["marks"]) for name in few} == {(1, 2)}
+    assert {tuple(by_item[name]["marks"]) for name in lone} == {(1,)}
+    bodies(shop)
 
 
 def test_unmarked_bodies_hold_the_parameters_as_they_were_stored(shop: Shop) -> None:

@@ -17,6 +17,7 @@ from core.demo import DemoSummary, build_demo
 from core.demo.history import History, simulate
 from core.intake.payloads import PayloadReader
 from core.jobs.causes import explain
+from core.jobs.hit_rates import hit_rates
 from core.prices import PriceBook
 from core.requests.blocks import chain_of
 from core.requests.request import parse_request
@@ -221,11 +222,12 @@ def test_open_failures_have_their_real_payload(history: History, folder: Path) -
             params = orjson.loads(data)
             canonical = orjson.dumps(params, option=orjson.OPT_SORT_KEYS)
             line = orjson.dumps({"custom_id": item["item_id"], "params": params})
-            hashes, depths, overheads = chain_of(parse_request(line).params)
+            hashes, depths, overheads, heads = chain_of(parse_request(line).params)
             assert orjson.dumps(params) == data
             assert blake2b(canonical, digest_size=16).hexdigest() == item["content_hash"]
             assert (params["model"], params["max_tokens"]) == (item["model"], item["max_tokens"])
-            assert (hashes, depths, overheads) == (item["chain"], item["depths"], item["overheads"])
+            stored = (item["chain"], item["depths"], item["overheads"], item["heads"])
+            assert (hashes, depths, overheads, heads) == stored
             assert item["class_id"] == f"{hashes[1]:016x}"
 
 
@@ -305,3 +307,23 @@ def _hit_rate(days: pl.DataFrame) -> float:
 
 def _unit_cost(days: pl.DataFrame) -> float:
     return float(days["cost_usd"].sum()) / float(days["units"].sum())
+
+
+def test_what_was_predicted_of_the_cache_is_near_what_was_read(folder: Path) -> None:
+    """Classes in order read what was expected of them; the one that a time stamp broke is flagged, and it alone."""
+    store = Store.open(folder / "lotwise.duckdb")
+    try:
+        found = hit_rates(store, now=NOW)
+    finally:
+        store.close()
+
+    broken = {one.class_name for one in found if one.strayed}
+    assert broken == {"Invoice field extraction"}
+    fine = [one for one in found if one.class_name not in broken]
+    assert len(fine) >= 5
+    assert all(one.low <= one.actual <= one.high and one.basis == "measured" for one in fine)
+    assert all(abs((one.predicted or 0) - one.actual) < 0.05 for one in fine)
+    graded = next(one for one in found if one.class_name == "Search relevance grading")
+    assert graded.width is not None
+    assert 100 < graded.width < 400
+    assert all(one.width is None for one in found if one is not graded)

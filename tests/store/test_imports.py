@@ -120,8 +120,9 @@ def test_requests_become_items_with_all_that_planning_needs(desk: Desk) -> None:
     assert {"requests.jsonl"} == {item["source"] for item in items}
     for item, wanted in zip(items, (first, second), strict=True):
         assert wanted == desk.params_of(item)
-        hashes, depths, _ = chain_of(parse_request(line("x", wanted)).params)
+        hashes, depths, overheads, heads = chain_of(parse_request(line("x", wanted)).params)
         assert (hashes, depths) == (item["chain"], item["depths"])
+        assert (len(overheads), heads) == (len(hashes), item["heads"])
 
 
 @given(good=st.dictionaries(custom_ids, params(), max_size=6), data=st.data())

@@ -52,7 +52,7 @@ FROM (SELECT * FROM item
 ORDER BY class_id NULLS FIRST, import_id, payload_offset
 
 -- name: put_classes
--- Classes by id; what is known of one is kept, what the items tell anew is corrected.
+-- Classes by id; what the items tell anew is corrected. (What primers showed of an entry stands in their attempts.)
 INSERT INTO class BY NAME SELECT * FROM incoming
 ON CONFLICT (class_id) DO UPDATE SET prefix_blocks = excluded.prefix_blocks, cut_chars = excluded.cut_chars,
     prefix_chars = excluded.prefix_chars, prefix_tokens = excluded.prefix_tokens, cacheable = excluded.cacheable

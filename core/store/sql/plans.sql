@@ -1,11 +1,13 @@
 -- name: backlog
 -- Items never attempted, with what planning needs to know of them and of their class.
-SELECT i.item_id, i.class_id, c.name AS class_name, i.model, c.prefix_blocks, c.prefix_chars, c.prefix_tokens,
-       c.cacheable, c.preview, i.payload_bytes, i.max_tokens, i.depths[-1] AS chars,
-       i.overheads[c.prefix_blocks + 1]::BIGINT AS mark_bytes,
-       o.output_tokens
+SELECT i.item_id, i.class_id, c.name AS class_name, i.model, c.prefix_blocks, c.cut_chars, c.prefix_chars,
+       c.prefix_tokens, coalesce(n.node_id, c.class_id) AS prefix_key, c.cacheable, c.split_agreed, c.preview,
+       i.payload_bytes, i.max_tokens, i.depths[-1] AS chars, i.chain, i.depths, i.overheads, o.output_tokens
 FROM item i
 JOIN class c USING (class_id)
+-- A class keeps its id while its prefix is edited: the tree knows what the prefix is now.
+LEFT JOIN (SELECT class_id, min(node_id) AS node_id FROM prefix_node WHERE class_id IS NOT NULL GROUP BY class_id) n
+    USING (class_id)
 LEFT JOIN (
     SELECT class_id, avg(output_tokens) AS output_tokens FROM attempt WHERE outcome = 'succeeded' GROUP BY class_id
 ) o USING (class_id)
@@ -25,7 +27,7 @@ INSERT INTO job BY NAME SELECT * FROM incoming
 -- name: claim_items
 -- One attempt for every incoming item that has none open or usable; returns the items claimed.
 INSERT INTO attempt BY NAME
-SELECT n.job_id, n.item_id, n.custom_id, n.class_id, n.model, n.marked,
+SELECT n.job_id, n.item_id, n.custom_id, n.class_id, n.model, n.marks, n.split_chars, n.entry_id,
        (coalesce(p.attempts, 0) + 1)::INTEGER AS number
 FROM incoming n
 LEFT JOIN (

@@ -5,10 +5,13 @@ FROM open_failure WHERE job_id = $job_id
 GROUP BY cause, action ORDER BY items DESC, cause
 
 -- name: slice_items
--- Open failures of a job that can be sent again as they are; marked where the class's cache entry is surely warm.
-SELECT f.item_id, f.class_id, c.name AS class_name, f.model, c.prefix_blocks, c.prefix_chars, i.payload_bytes,
+-- Open failures of a job that can be sent again as they are. Marks are those that an item had last; `warm` is the
+-- lifetime of its innermost entry where that surely lives: last touched after $since_5m or $since_1h.
+SELECT f.item_id, f.class_id, c.name AS class_name, f.model, c.prefix_chars, c.prefix_tokens, i.payload_bytes,
        i.max_tokens, coalesce(i.depths[-1], i.payload_bytes) AS chars, o.output_tokens,
-       coalesce(i.overheads[c.prefix_blocks + 1], 0) > 0 AND w.class_id IS NOT NULL AS marked
+       m.marks, m.split_chars, m.entry_id, w.cache_ttl AS warm,
+       coalesce(list_sum(list_transform(m.marks, lambda block: i.overheads[block + 1])), 0)::BIGINT AS mark_bytes,
+       coalesce(i.depths[m.marks[-1]] + m.split_chars, i.depths[m.marks[-1] + 1], 0) AS cached_chars
 FROM open_failure f
 JOIN item i USING (item_id)
 JOIN class c ON c.class_id = f.class_id
@@ -16,9 +19,17 @@ LEFT JOIN (
     SELECT class_id, avg(output_tokens) AS output_tokens FROM attempt WHERE outcome = 'succeeded' GROUP BY class_id
 ) o ON o.class_id = f.class_id
 LEFT JOIN (
-    SELECT DISTINCT a.class_id FROM attempt a JOIN job j USING (job_id)
-    WHERE j.ended_at >= $warm_since AND (a.cache_write_1h_tokens > 0 OR a.cache_read_tokens > 0)
-) w ON w.class_id = f.class_id
+    SELECT item_id, arg_max(marks, number) AS marks, arg_max({'chars': split_chars}, number).chars AS split_chars,
+           arg_max(entry_id, number) AS entry_id
+    FROM attempt WHERE len(marks) > 0 GROUP BY item_id
+) m ON m.item_id = f.item_id
+LEFT JOIN (
+    SELECT a.entry_id, max(coalesce(j.cache_ttl, '1h')) AS cache_ttl
+    FROM attempt a JOIN job j USING (job_id)
+    WHERE (a.cache_write_5m_tokens > 0 OR a.cache_write_1h_tokens > 0 OR a.cache_read_tokens > 0)
+      AND j.submitted_at >= CASE WHEN j.cache_ttl = '5m' THEN $since_5m ELSE $since_1h END
+    GROUP BY a.entry_id
+) w ON w.entry_id = m.entry_id
 WHERE f.job_id = $job_id AND f.action = 'resubmit' AND i.payload_offset IS NOT NULL
 ORDER BY f.item_id
 

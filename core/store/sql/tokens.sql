@@ -39,7 +39,7 @@ WITH used AS (
 whole AS (
     SELECT class_id, model, count(*) AS items, sum(tokens)::BIGINT AS tokens, sum(chars)::BIGINT AS chars
     FROM (
-        SELECT class_id, model, chars, input_tokens + cached AS tokens FROM used
+        SELECT class_id, model, chars, input_tokens + cached AS tokens FROM used WHERE chars IS NOT NULL
         UNION ALL
         SELECT i.class_id, t.model, any_value(i.depths[-1]), any_value(t.tokens)
         FROM token_count t
