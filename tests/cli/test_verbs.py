@@ -407,14 +407,14 @@ def test_doctor_prices_what_it_finds_and_rewrites_on_request(call: Call, tmp_pat
     assert float(daily["findings"][0]["saving_month_usd"]) == pytest.approx(30 * float(finding["saving_month_usd"]))
     assert path.read_bytes() == source
     (written,) = daily["rewritten"]
-    assert call("doctor", written["path"])["findings"] == []
+    assert call("doctor", written["target"])["findings"] == []
 
 
 def test_field_order_puts_what_repeats_first(call: Call, tmp_path: Path) -> None:
     """The new template and the rows in their order, with what that is worth where a model is named."""
     table, to = tmp_path / "orders.csv", tmp_path / "ordered.jsonl"
     rows = "".join(
-        f"{number},{'a long description of the city ' * 20}{number % 2},{number % 3}\n" for number in range(60)
+        f"{number},{'a long description of the city ' * 90}{number % 2},{number % 3}\n" for number in range(60)
     )
     table.write_text(f"order,city,stars\n{rows}")
     report = call("field-order", table, "--model", "claude-haiku-5-5", "--to", to)
