@@ -1,19 +1,33 @@
 """The only reads of the pages: kept until the store moves on, shared by every visitor, never changed."""
 
+from contextlib import suppress
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import streamlit as st
 
 from core import actions
+from core.checkup import examine_waiting
+from core.doctor.examination import Examination
+from core.intake.payloads import PayloadReader
+from core.jobs.hit_rates import ClassHitRate
+from core.jobs.hit_rates import hit_rates as hit_rates_of
 from core.jobs.repair import Slice
+from core.planning.class_caching import ClassCaching
 from core.planning.plan import NothingToPlan, Plan
+from core.prices import UnknownModel, UnpricedModel
+from core.requests.passages import Passage, passages
+from core.requests.request import parse_params
 from core.store import Store
 from core.workspace import Workspace
 from pages import formats
 from pages.session import workspace
 from pages.standing import RUNNING, STOPPED
+
+EVERY = 1_000_000
+"""More classes than there will ever be."""
 
 Param = str | float | bool | date | tuple[str, ...] | None
 
@@ -41,7 +55,62 @@ def plan() -> Plan | None:
     Worked out again when the store moves on, and every hour for its prices.
     """
     opened = workspace()
-    return _plan(opened, str(opened.folder), opened.store.version, f"{formats.now():%Y-%m-%d %H}")
+    return _plan(opened, str(opened.folder), opened.store.version, _hour())
+
+
+def classes(
+    *,
+    class_id: str | None = None,
+    text: str | None = None,
+    model: str | None = None,
+    state: str | None = None,
+    waiting: bool | None = None,
+    limit: int = EVERY,
+) -> pl.DataFrame:
+    """Classes within the filters, most input waiting first; `classes` in each row counts all that were found."""
+    filters = {"class_id": class_id, "text": text, "model": model, "state": state, "waiting": waiting}
+    return read("classes_listed", **filters, limit=limit)
+
+
+def caching() -> dict[str, ClassCaching]:
+    """How each class that waits meets the cache, by class id."""
+    drafted = plan()
+    return {} if drafted is None else {one.class_id: one for one in drafted.caching}
+
+
+def caching_frame() -> pl.DataFrame:
+    """The same as rows, for the table of classes."""
+    opened = workspace()
+    return _caching_frame(opened, str(opened.folder), opened.store.version, _hour())
+
+
+def hit_rates() -> dict[str, ClassHitRate]:
+    """What was read of what could be read, by class id, for every class that had a primed job."""
+    store = workspace().store
+    return _hit_rates(store, str(workspace().folder), store.version, _hour())
+
+
+def input_rates() -> dict[str, float]:
+    """What a token of plain input costs in a batch right now, in USD, of every model whose price is known."""
+    book, rates = workspace().book, {}
+    for model in class_models():
+        with suppress(UnknownModel, UnpricedModel):
+            rates[model] = float(book.rates(model, at=formats.now()).input)
+    return rates
+
+
+def floor(model: str) -> int | None:
+    """The tokens that a prefix must have to be cached; None for a model that the price book does not list."""
+    try:
+        return workspace().book.model(model).cache_floor_tokens
+    except UnknownModel:
+        return None
+
+
+def prompt(item: dict[str, Any]) -> tuple[Passage, ...]:
+    """What an item sends, block by block; `item` says where it is kept, as `class_items` does."""
+    folder = str(workspace().folder)
+    return _prompt(folder, item["import_id"], item["payload_offset"], item["payload_bytes"])
 
 
 def failed_slice(job_id: str) -> Slice:
@@ -54,9 +123,35 @@ def failed_slice(job_id: str) -> Slice:
     return _failed_slice(opened, str(opened.folder), opened.store.version, job_id, minute)
 
 
+def examination() -> Examination:
+    """What the doctor finds in what waits: seconds of work, kept until the store moves on."""
+    opened = workspace()
+    return _examination(opened, str(opened.folder), opened.store.version, _hour())
+
+
+def class_models() -> list[str]:
+    """Every model that a class runs on, for filters and prices."""
+    return read("class_models")["model"].to_list()
+
+
 def class_names() -> list[str]:
     """Every class by name, for filters and links: a class that moved to another model keeps its name."""
     return read("class_names")["name"].to_list()
+
+
+def caching_totals() -> dict[str, Any]:
+    """All rows of `caching_frame` as one: classes, what their caching saves, and what splitting texts would add."""
+    return (
+        caching_frame()
+        .select(
+            classes=pl.len(),
+            cached=pl.col("expected_hit_rate").is_not_null().sum(),
+            saved_usd=pl.col("saved_usd").sum(),
+            splits=pl.col("split_usd").count(),
+            split_usd=pl.col("split_usd").sum(),
+        )
+        .row(0, named=True)
+    )
 
 
 def totals(days: pl.DataFrame) -> dict[str, Any]:
@@ -78,10 +173,47 @@ def models() -> list[str]:
     return read("model_names")["model"].to_list()
 
 
+def _hour() -> str:
+    return f"{formats.now():%Y-%m-%d %H}"
+
+
 # The arguments after the first make the key: two workspaces, or two states of one, never share a frame.
 @st.cache_resource(show_spinner=False, max_entries=500)
 def _read(_store: Store, folder: str, version: int, name: str, params: tuple[tuple[str, Param], ...]) -> pl.DataFrame:
     return _store.query(name, **{key: list(p) if isinstance(p, tuple) else p for key, p in params})
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _caching_frame(_workspace: Workspace, folder: str, version: int, hour: str) -> pl.DataFrame:
+    rows = [
+        {
+            "class_id": one.class_id,
+            "saved_usd": None if one.plain_usd is None or one.planned_usd is None else one.plain_usd - one.planned_usd,
+            "split_usd": one.split_usd,
+            "reason": one.reasons[0],
+            "expected_hit_rate": one.hit_rate if one.lifetime else None,
+        }
+        for one in caching().values()
+    ]
+    money = dict.fromkeys(("saved_usd", "split_usd"), pl.Decimal(38, 12))
+    words = dict.fromkeys(("class_id", "reason"), pl.String)
+    return pl.DataFrame(rows, schema=words | money | {"expected_hit_rate": pl.Float64})
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _hit_rates(_store: Store, folder: str, version: int, hour: str) -> dict[str, ClassHitRate]:
+    return {one.class_id: one for one in hit_rates_of(_store, now=formats.now())}
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _examination(_workspace: Workspace, folder: str, version: int, hour: str) -> Examination:
+    return examine_waiting(_workspace.store, _workspace.folder, _workspace.book, now=formats.now())
+
+
+@st.cache_resource(show_spinner=False, max_entries=100)
+def _prompt(folder: str, import_id: str, offset: int, size: int) -> tuple[Passage, ...]:
+    with PayloadReader(Path(folder)) as reader:
+        return tuple(passages(parse_params(reader.read(import_id, offset, size))))
 
 
 @st.cache_resource(show_spinner=False, max_entries=50)

@@ -13,6 +13,7 @@ page = st.navigation(
     [
         st.Page("overview.py", title=say("nav.overview"), help=say("nav.overview_help"), default=True),
         st.Page("backlog.py", title=say("nav.backlog"), help=say("nav.backlog_help")),
+        st.Page("classes.py", title=say("nav.classes"), help=say("nav.classes_help")),
         st.Page("jobs.py", title=say("nav.jobs"), help=say("nav.jobs_help")),
         st.Page("trends.py", title=say("nav.trends"), help=say("nav.trends_help")),
     ],

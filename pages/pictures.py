@@ -1,6 +1,7 @@
 """Charts on a page: described once for the same data, because that is most of what a rerun would cost."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import polars as pl
 import streamlit as st
 
 from core import charts
-from core.charts import Figure
+from core.charts import PICKED, Figure
 from pages.words import literal, plain
 
 _ALTAIR = threading.Lock()
@@ -24,13 +25,21 @@ class Picture:
     empty: str
 
 
-def draw(name: str, /, *, key: str, **inputs: Any) -> None:
-    """The chart `name` of `core.charts` on these inputs, or its words where there is nothing to draw."""
+def draw(name: str, /, *, key: str, picked: Callable[[], None] | None = None, **inputs: Any) -> None:
+    """The chart `name` of `core.charts` on these inputs, or its words where there is nothing to draw.
+
+    `picked` is called when a mark is clicked; what was chosen stands in the session under `key`.
+    """
     picture = _picture(name, **inputs)
     if picture.spec is None:
         st.info(literal(picture.empty), icon=":material/info:")
     else:
-        st.vega_lite_chart(dict(picture.spec), key=key)
+        st.vega_lite_chart(
+            dict(picture.spec),
+            key=key,
+            on_select=picked or "ignore",
+            selection_mode=PICKED if picked else None,
+        )
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)

@@ -1,20 +1,19 @@
 """The classes of the backlog and the jobs that would send them, up to the one button that commits."""
 
 from datetime import timedelta
-from typing import Any
 
 import polars as pl
 import streamlit as st
 
 from core import actions
-from core.planning.plan import LEAST_PRIMED, Plan
-from core.prices import UnknownModel
+from core.planning.plan import Plan
 from pages import data, formats, frame, pictures
 from pages.session import workspace
 from pages.words import plain, say, term
 
 _ASKED = "submit-asked"
 _SUBMITTED = "submit-done"
+_OPENED = "class-opened"
 _IN_SIGHT = timedelta(minutes=10)
 
 
@@ -54,35 +53,34 @@ def _classes(plan: Plan) -> None:
     shares = tokens.select("class_id", share=pl.col("prompt_tokens") / pl.col("prompt_tokens").sum())
     classes = plan.classes.join(shares, on="class_id", how="left", maintain_order="left")
     classes = classes.sort("share", "items", descending=True, nulls_last=True)
-    why = [_why(row) for row in classes.iter_rows(named=True)]
+    classes = classes.join(data.caching_frame(), on="class_id", how="left", maintain_order="left")
+    ids = classes["class_id"].to_list()
+
+    def open_class() -> None:
+        rows = st.session_state["classes-table"].selection.rows
+        if rows:
+            st.session_state[_OPENED] = ids[rows[0]]
+
+    if opened := st.session_state.pop(_OPENED, None):
+        st.switch_page("classes.py", query_params={"id": opened})
+    st.caption(say("backlog.classes_how"))
     frame.table(
-        classes.with_columns(pl.Series("why", why, dtype=pl.String)),
+        classes.with_columns(pl.Series("why", [term("verdict", word) for word in classes["reason"]], dtype=pl.String)),
         {
             "class_name": frame.text("backlog.columns.class"),
             "model": frame.text("backlog.columns.model"),
             "items": frame.number("backlog.columns.items"),
             "prefix_tokens": frame.number("backlog.columns.prefix_tokens"),
             "why": frame.text("backlog.columns.cacheable", width="medium"),
+            "saved_usd": frame.dollars("backlog.columns.saved"),
             "share": frame.share("backlog.columns.share"),
             "preview": frame.text("backlog.columns.preview", width="large"),
         },
         alt=plain("backlog.classes_alt"),
         key="classes-table",
+        on_select=open_class,
+        selection_mode="single-row",
     )
-
-
-def _why(row: dict[str, Any]) -> str:
-    """Whether the prefix of a class can be cached, and if not, what is missing."""
-    if not row["prefix_tokens"]:
-        return plain("backlog.cacheable_none")
-    if row["cacheable"]:
-        few = row["items"] < LEAST_PRIMED
-        return plain("backlog.cacheable_few", least=LEAST_PRIMED) if few else plain("backlog.cacheable_yes")
-    try:
-        floor = workspace().book.model(row["model"]).cache_floor_tokens
-    except UnknownModel:
-        return plain("backlog.cacheable_unknown")
-    return plain("backlog.cacheable_no", floor=formats.count(floor))
 
 
 def _jobs(plan: Plan) -> None:

@@ -13,7 +13,7 @@ from pages import data, session
 from tests.ui.conftest import Open
 
 NOW = datetime.now(UTC)
-PAGES = ("overview.py", "backlog.py", "jobs.py", "trends.py")
+PAGES = ("overview.py", "backlog.py", "classes.py", "jobs.py", "trends.py")
 
 
 def sound(app: AppTest) -> None:
@@ -171,7 +171,7 @@ def one_failure() -> pl.DataFrame:
     """The one attempt of that job: it failed, and was not billed."""
     names = {"job_id": "only", "item_id": "a", "custom_id": "only-a", "class_id": "c", "model": "claude-haiku-5-5"}
     ending = {"outcome": "errored", "usable": False, "cause": "api_error", "action": "resubmit"}
-    return pl.DataFrame([names | ending | {"number": 1, "marked": False, "cost_usd": Decimal(0), "submitted_at": NOW}])
+    return pl.DataFrame([names | ending | {"number": 1, "cost_usd": Decimal(0), "submitted_at": NOW}])
 
 
 def test_a_write_while_a_page_is_drawn_is_not_missed(

@@ -11,7 +11,24 @@ import pytest
 from core.jobs.states import JobState
 from pages import formats, standing, words
 
-DYNAMIC = ("standing", "role", "outcome", "cause", "action", "by")
+DYNAMIC = (
+    "standing",
+    "role",
+    "outcome",
+    "cause",
+    "action",
+    "by",
+    "prefix",
+    "where",
+    "part",
+    "item_status",
+    "basis",
+    "basis_help",
+    "verdict",
+    "reason",
+    "way",
+    "lifetime",
+)
 """Groups that hold a word for each stored value."""
 
 
