@@ -10,7 +10,7 @@ import orjson
 from benchmarks.corpus import text
 from benchmarks.timing import Ratio, compare
 from core.doctor.files import doctor_files
-from core.planning.exact_tree import exact_tree
+from core.grouping.exact_tree import exact_tree
 from core.prices import PriceBook
 from core.requests.lines import read_lines
 from core.requests.rendering import render

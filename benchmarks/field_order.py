@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.corpus import text
 from benchmarks.ggr import ggr_orders, render
 from benchmarks.timing import Ratio, compare
-from core.planning.field_order import Ints, order_fields, shared_bytes
+from core.grouping.field_order import Ints, order_fields, shared_bytes
 
 Rng = np.random.Generator
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.planning.field_order import Floats, Ints
+from core.grouping.field_order import Floats, Ints
 
 
 def ggr_orders(lengths: Ints, codes: Ints, dependencies: Sequence[tuple[int, int]] = ()) -> Ints:

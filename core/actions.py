@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import IO
 
+from core.caching.class_caching import ClassCaching
 from core.errors import LotwiseError
 from core.export import export as export_rows
 from core.intake.backlog import waiting_items
@@ -18,7 +19,6 @@ from core.jobs.priming import send_held
 from core.jobs.repair import NoSuchJob, Repair, Slice, failed_slice, repair_slice
 from core.jobs.sending import give_up
 from core.jobs.states import JobState
-from core.planning.class_caching import ClassCaching
 from core.planning.plan import NothingToPlan, Plan, draft_plan
 from core.requests.files import request_files
 from core.workspace import Workspace

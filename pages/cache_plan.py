@@ -7,8 +7,8 @@ import polars as pl
 import streamlit as st
 
 from core import actions
+from core.caching.class_caching import ClassCaching
 from core.errors import LotwiseError
-from core.planning.class_caching import ClassCaching
 from pages import data, formats, frame
 from pages.session import workspace
 from pages.words import literal, plain, say, term

@@ -9,13 +9,13 @@ import polars as pl
 import streamlit as st
 
 from core import actions
+from core.caching.class_caching import ClassCaching
 from core.checkup import examine_waiting
 from core.doctor.examination import Examination
 from core.intake.payloads import PayloadReader
 from core.jobs.hit_rates import ClassHitRate
 from core.jobs.hit_rates import hit_rates as hit_rates_of
 from core.jobs.repair import Slice
-from core.planning.class_caching import ClassCaching
 from core.planning.plan import NothingToPlan, Plan
 from core.prices import UnknownModel, UnpricedModel
 from core.requests.passages import Passage, passages

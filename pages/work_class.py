@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from core.planning.class_caching import ClassCaching
+from core.caching.class_caching import ClassCaching
 from pages import cache_plan, data, findings, formats, frame, pictures, prompt
 from pages.words import literal, plain, say, term
 

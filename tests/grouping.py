@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.planning.borders import Agreement, Landmarks, agreement, find_borders, open_texts, with_borders
-from core.planning.grouping import Classes, find_classes
-from core.planning.prefix_tree import Chains, Ints, grow
+from core.grouping.borders import Agreement, Landmarks, agreement, find_borders, open_texts, with_borders
+from core.grouping.classes import Classes, find_classes
+from core.grouping.prefix_tree import Chains, Ints, grow
 from core.requests.blocks import chain_of, text_at
 from core.requests.request import Params, parse_request
 from tests.strategies import Json, line

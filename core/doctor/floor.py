@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from core.doctor.scope import LEAST_SHARE, Scope
 from core.doctor.suspicion import Suspicion, excerpt
-from core.planning.exact_tree import best_cuts
+from core.grouping.exact_tree import best_cuts
 from core.requests.rendering import Place, Rendered
 
 # Further below, the added examples would outweigh the prompt itself.

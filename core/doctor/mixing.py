@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from core.doctor.scope import LEAST_SHARE, MEASURED_BYTES, Scope
 from core.doctor.suspicion import Suspicion, excerpt
-from core.planning.exact_tree import common_prefix
+from core.grouping.exact_tree import common_prefix
 from core.requests.rendering import Place
 
 

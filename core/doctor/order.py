@@ -11,7 +11,7 @@ from core.doctor.move import MoveField, fingerprint
 from core.doctor.scope import Scope
 from core.doctor.suspicion import Suspicion, excerpt, place_of, text_of
 from core.doctor.texts import Params, find_text, put
-from core.planning.exact_tree import best_cuts, common_prefix, exact_tree
+from core.grouping.exact_tree import best_cuts, common_prefix, exact_tree
 from core.requests.blocks import without_mark
 from core.requests.rendering import render
 

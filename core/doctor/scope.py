@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 
 from core.doctor.texts import Params
-from core.planning.exact_tree import ExactTree, best_cuts, exact_tree
+from core.grouping.exact_tree import ExactTree, best_cuts, exact_tree
 from core.prices import PriceBook
 from core.requests.rendering import Rendered, render
 

@@ -12,7 +12,7 @@ from xxhash import xxh3_128_hexdigest
 from core.doctor.scope import Scope
 from core.doctor.suspicion import Suspicion, excerpt
 from core.doctor.texts import Params
-from core.planning.exact_tree import common_prefix
+from core.grouping.exact_tree import common_prefix
 from core.requests.blocks import without_mark
 
 _MARK = "cache_control"

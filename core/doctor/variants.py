@@ -11,7 +11,7 @@ from typing import Any
 from core.doctor.scope import Scope
 from core.doctor.suspicion import Suspicion, excerpt, place_of, text_of
 from core.doctor.texts import Params, find_text, put
-from core.planning.exact_tree import best_cuts, exact_tree
+from core.grouping.exact_tree import best_cuts, exact_tree
 from core.requests.rendering import Path, Rendered, path_name, render
 
 _WORD = re.compile(r"\S+")

@@ -20,7 +20,7 @@ from core.doctor.rewrite import rewrite_params
 from core.doctor.scope import Item, Scope
 from core.doctor.suspicion import Suspicion, excerpt, place_of, text_of
 from core.doctor.texts import next_text
-from core.planning.exact_tree import common_prefix
+from core.grouping.exact_tree import common_prefix
 from core.requests.rendering import Path, render
 
 # Fewer items are no pattern.

@@ -13,21 +13,21 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from core.caching.class_caching import ClassCaching
+from core.caching.learned import Learned
+from core.caching.plan import plan_caching
 from core.executors import open_executor, run_shards
+from core.grouping.borders import find_borders, open_texts, with_borders
+from core.grouping.classes import Classes, class_id, find_classes, floor_chars
+from core.grouping.prefix_tree import Bools, Chains, Ints, UInts, grow
 from core.intake.scanning import FileTexts, Scan, scan
-from core.planning.borders import find_borders, open_texts, with_borders
-from core.planning.cache_plan import plan_caching
-from core.planning.class_caching import ClassCaching
-from core.planning.grouping import Classes, class_id, find_classes, floor_chars
-from core.planning.learned import Learned
-from core.planning.prefix_tree import Bools, Chains, Ints, UInts, grow
-from core.planning.tokens import prefix_tokens
 from core.prices import PriceBook
 from core.requests.blocks import chain_of
 from core.requests.lines import Oversize
 from core.requests.request import NotARequest, parse_request
 from core.requests.shards import Shard, read_shard, shards_of
 from core.settings import Settings
+from core.tokens.counting import prefix_tokens
 
 _SHARD_BYTES = 32 << 20
 

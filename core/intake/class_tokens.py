@@ -7,10 +7,10 @@ from typing import Any
 import polars as pl
 
 from core.intake.payloads import PayloadReader
-from core.planning.prompts import prompt_count, prompt_head
-from core.planning.tokens import Reach, TokenEstimate, learned_ratio, reaches_floor, token_factor
 from core.prices import PriceBook, UnknownModel
 from core.store import Store
+from core.tokens.counting import Reach, TokenEstimate, learned_ratio, reaches_floor, token_factor
+from core.tokens.prompts import prompt_count, prompt_head
 
 # Texts of a class that are read: the mean of their lengths is known for all, tokens a character differ little.
 _SAMPLES = 8

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from core.grouping.borders import Agreement, Landmarks, agreement, find_borders, open_texts, with_borders
+from core.grouping.classes import Classes, class_id, find_classes, floor_chars
+from core.grouping.prefix_tree import Chains, Ints, PrefixTree, grow
 from core.intake.payloads import PayloadReader
-from core.planning.borders import Agreement, Landmarks, agreement, find_borders, open_texts, with_borders
-from core.planning.grouping import Classes, class_id, find_classes, floor_chars
-from core.planning.prefix_tree import Chains, Ints, PrefixTree, grow
-from core.planning.tokens import prefix_tokens
 from core.prices import PriceBook
 from core.requests.blocks import text_at
 from core.requests.passages import passages
 from core.requests.request import Params, parse_params
 from core.store import Store, Transaction
+from core.tokens.counting import prefix_tokens
 
 _PREVIEW_CHARS = 400
 _NAME_CHARS = 60

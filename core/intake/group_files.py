@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 
 from core.executors import open_executor
+from core.grouping.borders import find_borders, open_texts, with_borders
+from core.grouping.classes import Classes, class_id, find_classes, floor_chars
+from core.grouping.prefix_tree import grow
 from core.intake.scanning import FileTexts, Scan, scan
-from core.planning.borders import find_borders, open_texts, with_borders
-from core.planning.grouping import Classes, class_id, find_classes, floor_chars
-from core.planning.prefix_tree import grow
-from core.planning.tokens import prefix_tokens
 from core.prices import PriceBook
 from core.requests.shards import shards_of
+from core.tokens.counting import prefix_tokens
 
 # Small enough for two processes to share a file of a quarter gigabyte evenly, large enough to be worth a message.
 _SHARD_BYTES = 32 << 20

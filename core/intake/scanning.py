@@ -17,8 +17,8 @@ import numpy as np
 from xxhash import xxh3_64_intdigest
 
 from core.executors import run_shards
-from core.planning.borders import Agreement, Landmarks, agreement
-from core.planning.prefix_tree import Chains, Ints, UInts
+from core.grouping.borders import Agreement, Landmarks, agreement
+from core.grouping.prefix_tree import Chains, Ints, UInts
 from core.requests.blocks import chain_of, text_at
 from core.requests.lines import Oversize
 from core.requests.request import NotARequest, parse_request
@@ -123,7 +123,7 @@ def scan_shard(shard: Shard, *, keep_ids: bool) -> ScannedShard:
 class Scan:
     """Everything that shards hold, merged: items in the order of files and lines, each `custom_id` once.
 
-    `chains` and `heads` as in `core/planning/borders.py`; per item `models` (position in `model_names`), `shards`
+    `chains` and `heads` as in `core/grouping/borders.py`; per item `models` (position in `model_names`), `shards`
     and `lines`; `rejects`: file, line counted from 1 within its file, and reason.
     """
 

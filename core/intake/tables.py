@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 
 from core.errors import LotwiseError
+from core.grouping.field_order import Ints, best_saving, order_fields, shared_bytes, sort_rows
 from core.intake.templates import Segment, Template, parse_template
-from core.planning.field_order import Ints, best_saving, order_fields, shared_bytes, sort_rows
 from core.prices import PriceBook
 
 _ORIGINAL_ROW = "original_row"

@@ -12,9 +12,9 @@ import polars as pl
 
 from core.gateway import AccountHeld, Gateway, GatewayDown, NotCountable
 from core.intake.payloads import PayloadReader
-from core.planning.prompts import Params, prompt_head
 from core.prices import PriceBook, UnknownModel, UnpricedModel
 from core.store import Store, Transaction
+from core.tokens.prompts import Params, prompt_head
 
 # Whole prompts of a class that are asked for: enough to tell how its texts differ from the mean.
 _ITEMS = 3

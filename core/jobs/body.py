@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
+from core.caching.placing import place_marks
 from core.errors import LotwiseError
 from core.intake.payloads import PayloadReader
-from core.planning.caching import place_marks
 from core.planning.envelope import BETWEEN, HEAD, TAIL, request
 from core.store import Store
 

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from core.planning.learned import HISTORY_SCHEMA, Basis, Learned, alive_after_priming
-from core.planning.widths import effective_width, has_strayed
+from core.caching.learned import HISTORY_SCHEMA, Basis, Learned, alive_after_priming
+from core.caching.widths import effective_width, has_strayed
 from core.store import Store
 
 _SECONDS_A_DAY = 86_400

@@ -9,13 +9,13 @@ from typing import Any
 
 import polars as pl
 
+from core.caching.learned import SURELY_ALIVE
+from core.caching.lifetimes import LIFE_SECONDS, Lifetime
 from core.jobs.causes import RESUBMIT
 from core.jobs.journal import JOB_SCHEMA
 from core.jobs.states import JobState
 from core.planning.envelope import body_bytes
 from core.planning.identity import custom_ids, new_job_id
-from core.planning.learned import SURELY_ALIVE
-from core.planning.lifetimes import LIFE_SECONDS, Lifetime
 from core.store import Store, Transaction
 
 _OVER = (JobState.DONE, JobState.FAILED, JobState.CANCELED)

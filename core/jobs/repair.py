@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from core.caching.item_costs import class_rates, dollars, tokens_at, with_costs, with_tokens
 from core.errors import LotwiseError
 from core.gateway import ONE_HOUR
 from core.jobs.causes import RESUBMIT, explain
@@ -15,7 +16,6 @@ from core.jobs.priming import life_of, warm_since
 from core.jobs.states import JobState
 from core.planning.envelope import body_bytes
 from core.planning.identity import new_job_id
-from core.planning.item_costs import class_rates, dollars, tokens_at, with_costs, with_tokens
 from core.planning.plan import SEVERAL
 from core.prices import PriceBook
 from core.settings import Settings

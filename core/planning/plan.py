@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from core.caching.class_caching import ClassCaching
+from core.caching.item_costs import dollars
+from core.caching.learned import Basis, Learned
+from core.caching.lifetimes import Lifetime
+from core.caching.plan import plan_caching
 from core.errors import LotwiseError
-from core.planning.cache_plan import plan_caching
-from core.planning.class_caching import ClassCaching
 from core.planning.envelope import BODY_FRAME_BYTES, request_bytes
 from core.planning.identity import custom_id_bytes
-from core.planning.item_costs import dollars
-from core.planning.learned import Basis, Learned
-from core.planning.lifetimes import Lifetime
 from core.planning.sizing import job_size, split_evenly
 from core.prices import PriceBook
 from core.settings import Settings

@@ -13,7 +13,7 @@ import pytest
 from core.doctor.examination import Examination, examine
 from core.doctor.finding import Finding
 from core.doctor.rewrite import rewrite_params
-from core.planning.exact_tree import best_cuts, exact_tree
+from core.grouping.exact_tree import best_cuts, exact_tree
 from core.prices import PriceBook
 from core.requests.rendering import render
 from tests.strategies import Json

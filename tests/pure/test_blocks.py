@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from core.planning.caching import mark
+from core.caching.placing import mark
 from core.requests.blocks import (
     BLOCK_MARK_BYTES,
     HEAD_BYTES,

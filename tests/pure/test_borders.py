@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.planning import borders
-from core.planning.prefix_tree import Chains
+from core.grouping import borders
+from core.grouping.prefix_tree import Chains
 from core.requests.blocks import HEAD_BYTES
 from tests.grouping import chains_of_requests, classes, parts
 from tests.strategies import Json, request

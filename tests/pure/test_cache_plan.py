@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.planning.cache_plan import CachePlan, plan_caching
-from core.planning.class_caching import ClassCaching
-from core.planning.learned import HISTORY_SCHEMA, Learned
-from core.planning.lifetimes import Lifetime
-from core.planning.waves import serve
+from core.caching.class_caching import ClassCaching
+from core.caching.learned import HISTORY_SCHEMA, Learned
+from core.caching.lifetimes import Lifetime
+from core.caching.plan import CachePlan, plan_caching
+from core.caching.waves import serve
 from core.prices import PriceBook
 from core.settings import Settings
 from tests.pure.test_plan import backlog

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.planning.exact_tree import ExactTree, best_cuts, common_prefix, exact_tree
+from core.grouping.exact_tree import ExactTree, best_cuts, common_prefix, exact_tree
 from core.prices import PriceBook
 from core.requests.lines import read_lines
 from core.requests.rendering import render

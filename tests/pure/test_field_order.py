@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from benchmarks.field_order import Table, contributions, greedy, movies, ours, reviews, served
 from benchmarks.ggr import ggr_orders
-from core.planning.field_order import FieldOrder, Ints, best_saving, order_fields, shared_bytes, sort_rows
+from core.grouping.field_order import FieldOrder, Ints, best_saving, order_fields, shared_bytes, sort_rows
 
 WRITE, READ = 2.0, 0.1
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.intake.group_files import Grouping, group_files
-from core.planning.tokens import prefix_tokens
 from core.prices import PriceBook
 from core.requests.blocks import chain_of
 from core.requests.request import parse_request
+from core.tokens.counting import prefix_tokens
 from tests.grouping import classes, parts
 from tests.strategies import BAD_LINES, Json, few_texts, line, params, request
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from core.planning.learned import HISTORY_SCHEMA, Learned, alive_after_priming
+from core.caching.learned import HISTORY_SCHEMA, Learned, alive_after_priming
 
 HOUR = timedelta(hours=1)
 

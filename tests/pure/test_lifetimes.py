@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.planning.lifetimes import (
+from core.caching.lifetimes import (
     LIFE_SECONDS,
     Lifetime,
     Multipliers,

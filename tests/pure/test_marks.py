@@ -15,7 +15,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.planning.marks import Bools, Floats, Ints, Marks, marks_on_path, one_round_marks, staged_marks
+from core.caching.marks import Bools, Floats, Ints, Marks, marks_on_path, one_round_marks, staged_marks
 
 CASES = json.loads((Path(__file__).parent / "cases" / "marks.json").read_text("utf-8"))
 BYTES_PER_TOKEN = 4

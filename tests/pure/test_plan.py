@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from core.planning.envelope import BODY_FRAME_BYTES
 from core.planning.plan import NothingToPlan, Plan, PlannedJob, draft_plan
-from core.planning.tokens import prefix_tokens
 from core.prices import PriceBook
 from core.requests.blocks import BLOCK_MARK_BYTES, STRING_MARK_BYTES
 from core.settings import Settings
+from core.tokens.counting import prefix_tokens
 from tests.strategies import MODELS
 
 BOOK = PriceBook.load()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.planning.prefix_tree import Chains, PrefixTree, grow
+from core.grouping.prefix_tree import Chains, PrefixTree, grow
 
 paths = st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=6).map("".join), min_size=1, max_size=30)
 

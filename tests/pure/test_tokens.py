@@ -13,8 +13,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from core.planning.prompts import prompt_count, prompt_head
-from core.planning.tokens import (
+from core.prices import PriceBook
+from core.requests.blocks import chain_of
+from core.requests.lines import read_lines
+from core.requests.request import parse_request
+from core.tokens.counting import (
     TokenEstimate,
     error_band,
     flat_tokens,
@@ -23,10 +26,7 @@ from core.planning.tokens import (
     reaches_floor,
     token_factor,
 )
-from core.prices import PriceBook
-from core.requests.blocks import chain_of
-from core.requests.lines import read_lines
-from core.requests.request import parse_request
+from core.tokens.prompts import prompt_count, prompt_head
 from tests.strategies import Json, all_blocks, few_texts, line, params, request, texts
 
 BOOK = PriceBook.load()

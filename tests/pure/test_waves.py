@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.planning.lifetimes import LIFE_SECONDS, prefix_saving
-from core.planning.marks import Floats, Ints, Marks, marks_on_path, one_round_marks, staged_marks
-from core.planning.waves import PRIMER_SECONDS, WAVE_SECONDS, Served, first_of_prefix, serve, wave_times
+from core.caching.lifetimes import LIFE_SECONDS, prefix_saving
+from core.caching.marks import Floats, Ints, Marks, marks_on_path, one_round_marks, staged_marks
+from core.caching.waves import PRIMER_SECONDS, WAVE_SECONDS, Served, first_of_prefix, serve, wave_times
 
 CASES = Path(__file__).parent / "cases"
 WAVES = json.loads((CASES / "waves.json").read_text("utf-8"))

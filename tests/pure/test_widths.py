@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.planning.lifetimes import break_even_hit_rate
-from core.planning.waves import Ints, Served, serve, wave_times
-from core.planning.widths import (
+from core.caching.lifetimes import break_even_hit_rate
+from core.caching.waves import Ints, Served, serve, wave_times
+from core.caching.widths import (
     Floats,
     ReadRate,
     beta_cdf,

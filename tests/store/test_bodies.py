@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.caching.placing import mark
 from core.intake.classes import regroup
 from core.intake.imports import import_file
 from core.jobs.body import BodySizeWrong, write_body
 from core.jobs.journal import PlanOutdated, record_plan
 from core.jobs.states import JobState
-from core.planning.caching import mark
 from core.planning.identity import short_item
 from core.planning.plan import Plan, draft_plan
 from core.prices import PriceBook

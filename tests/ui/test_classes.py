@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from core import actions
-from core.planning.class_caching import ClassCaching
+from core.caching.class_caching import ClassCaching
 from core.requests.passages import Passage
 from pages import data, prompt, session
 from pages.words import plain

@@ -14,12 +14,12 @@ from decimal import Decimal
 import numpy as np
 import polars as pl
 
-from core.planning.class_caching import ClassCaching, Costs, summarise
-from core.planning.entries import Forest, Odds, Option, best_option, forest_of, marks_of, staged_saving
-from core.planning.item_costs import ClassRates, class_rates, with_costs, with_tokens
-from core.planning.learned import Expectation, Learned
-from core.planning.lifetimes import Lifetime
-from core.planning.marks import Bools, Floats, Ints
+from core.caching.class_caching import ClassCaching, Costs, summarise
+from core.caching.entries import Forest, Odds, Option, best_option, forest_of, marks_of, staged_saving
+from core.caching.item_costs import ClassRates, class_rates, with_costs, with_tokens
+from core.caching.learned import Expectation, Learned
+from core.caching.lifetimes import Lifetime
+from core.caching.marks import Bools, Floats, Ints
 from core.prices import PriceBook
 from core.settings import Settings
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import polars as pl
 
-from core.planning.lifetimes import LIFE_SECONDS, Lifetime
-from core.planning.widths import ReadRate, read_rate
+from core.caching.lifetimes import LIFE_SECONDS, Lifetime
+from core.caching.widths import ReadRate, read_rate
 
 Basis = Literal["measured", "estimated", "assumed"]
 """Learned from the class itself; from other classes of its model or the workspace; from nothing yet."""

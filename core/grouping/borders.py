@@ -13,7 +13,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from core.planning.prefix_tree import Chains, Ints, UInts, again
+from core.grouping.prefix_tree import Chains, Ints, UInts, again
 from core.requests.blocks import HEAD_BYTES, inner_hash
 
 # Landmarks of a group: one for every so many texts, at most so many. Which ones is told by their hashes.

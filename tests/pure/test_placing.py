@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.planning.caching import mark, place_marks
+from core.caching.lifetimes import Lifetime
+from core.caching.placing import mark, place_marks
 from core.planning.envelope import SPLIT_BYTES
-from core.planning.lifetimes import Lifetime
 from core.requests.blocks import BlockOutOfReach, chain_of
 from core.requests.request import parse_params
 from tests.strategies import Json, params, request

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.planning.prefix_tree import Bools, Chains, Ints, Ints32, PrefixTree, UInts, grow
+from core.grouping.prefix_tree import Bools, Chains, Ints, Ints32, PrefixTree, UInts, grow
 from core.prices import PriceBook, UnknownModel
 
 # The cheapest write and the dearest read, in units of plain input: the least that sharing can be worth.

@@ -59,7 +59,7 @@ class TokenEstimate:
 def linear_count(text: str) -> float:
     """Tokens of `text` in the older tokenizer: a weighted sum of its words, digits, signs and line breaks.
 
-    The weights, their source and their error are in `tokens.toml`.
+    The weights, their source and their error are in `counting.toml`.
     """
     pieces = (text[start : start + _PIECE_CHARS] for start in range(0, len(text), _PIECE_CHARS))
     # What is no character (half a surrogate pair) never leaves as one either: it goes out as a question mark.
@@ -168,4 +168,4 @@ def _script_weights() -> npt.NDArray[np.float64]:
 
 @cache
 def _data() -> dict[str, Any]:
-    return tomllib.loads(files("core.planning").joinpath("tokens.toml").read_text("utf-8"))
+    return tomllib.loads(files("core.tokens").joinpath("counting.toml").read_text("utf-8"))

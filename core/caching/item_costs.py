@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import polars as pl
 
-from core.planning.lifetimes import Multipliers
-from core.planning.tokens import prefix_tokens
+from core.caching.lifetimes import Multipliers
 from core.prices import PriceBook, UnknownModel, UnpricedModel
 from core.settings import Settings
+from core.tokens.counting import prefix_tokens
 
 # Rates have that many decimals, so do sums of them.
 _DOLLAR_DECIMALS = 12

@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from core.planning.item_costs import ClassRates
-from core.planning.learned import Basis, Expectation
-from core.planning.lifetimes import Lifetime, break_even_hit_rate, least_items
+from core.caching.item_costs import ClassRates
+from core.caching.learned import Basis, Expectation
+from core.caching.lifetimes import Lifetime, break_even_hit_rate, least_items
 
 _DECIMALS = 12
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from core.planning.lifetimes import Lifetime
+from core.caching.lifetimes import Lifetime
 from core.requests.blocks import MARK, BlockOutOfReach
 
 

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from core.planning.grouping import class_id
-from core.planning.item_costs import ClassRates, tokens_at
-from core.planning.lifetimes import Lifetime
-from core.planning.marks import MOST_MARKS, Bools, Floats, Ints, marks_on_path, one_round_marks, staged_marks
-from core.planning.prefix_tree import Chains, PrefixTree, grow
+from core.caching.item_costs import ClassRates, tokens_at
+from core.caching.lifetimes import Lifetime
+from core.caching.marks import MOST_MARKS, Bools, Floats, Ints, marks_on_path, one_round_marks, staged_marks
+from core.grouping.classes import class_id
+from core.grouping.prefix_tree import Chains, PrefixTree, grow
 
 # Every shape of parameters primes too, as a canary, where that costs no more than this share of what the entry saves.
 _CANARY_SHARE = 0.01

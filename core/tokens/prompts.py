@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from core.planning.tokens import flat_tokens, linear_count
+from core.tokens.counting import flat_tokens, linear_count
 
 # Settings by the place from which on they change what is cached (prompt caching page of the API's documentation).
 _SCOPE = ("model", "speed", "inference_geo")
