@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import IO
 
 from core.caching.class_caching import ClassCaching
+from core.checkup import rewritten
+from core.doctor.finding import Finding
 from core.errors import LotwiseError
 from core.export import export as export_rows
 from core.intake.backlog import waiting_items
@@ -36,6 +39,10 @@ class NothingToSplit(LotwiseError):
     """The prefix of this class ends with a block, or there is no such class: there is no text to send as two."""
 
 
+class NothingToHeal(LotwiseError):
+    """This finding changes no waiting request: they were sent or corrected meanwhile. Examine what waits again."""
+
+
 class NotCancelable(LotwiseError):
     """This job is over, so there is nothing left to cancel."""
 
@@ -61,9 +68,27 @@ class Submission:
     items: int
 
 
-def import_files(workspace: Workspace, paths: Iterable[Path]) -> list[ImportReport]:
-    """Import files and folders on the calling thread, and find the classes of what came in."""
-    return [workspace.worker.import_now(path) for path in request_files(paths)]
+def import_files(workspace: Workspace, paths: Iterable[Path], *, replace: bool = False) -> list[ImportReport]:
+    """Import files and folders on the calling thread, and find the classes of what came in.
+
+    With `replace` their lines take the place of waiting items of the same id.
+    """
+    return [workspace.worker.import_now(path, replace=replace) for path in request_files(paths)]
+
+
+def heal(workspace: Workspace, finding: Finding) -> ImportReport:
+    """Put the rewritten requests of a finding in the place of those that wait; what was sent stays what it was.
+
+    Raises `NothingToHeal` where no waiting request is changed by it.
+    """
+    lines = rewritten(workspace.store, workspace.folder, finding)
+    if (first := next(lines, None)) is None:
+        raise NothingToHeal(finding=finding.title)
+    with NamedTemporaryFile(prefix=f"{finding.kind}-", suffix=".rewritten.jsonl") as file:
+        file.write(first)
+        file.writelines(lines)
+        file.flush()
+        return workspace.worker.import_now(Path(file.name), replace=True)
 
 
 def request_import(workspace: Workspace, paths: Sequence[Path]) -> None:

@@ -83,10 +83,10 @@ class Worker:
         self._imports.put(path)
         self.wake()
 
-    def import_now(self, path: Path) -> ImportReport:
-        """Import a file and find its classes, on the calling thread."""
+    def import_now(self, path: Path, *, replace: bool = False) -> ImportReport:
+        """Import a file and find its classes, on the calling thread; `replace` as in `import_file`."""
         with self._turn:
-            report = import_file(self._store, self._folder, path, now=self._clock())
+            report = import_file(self._store, self._folder, path, now=self._clock(), replace=replace)
             regroup(self._store, self._folder, self._book, now=self._clock())
             self._count_at = self._clock()
             return report

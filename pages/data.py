@@ -123,10 +123,15 @@ def failed_slice(job_id: str) -> Slice:
     return _failed_slice(opened, str(opened.folder), opened.store.version, job_id, minute)
 
 
+def waiting() -> str:
+    """What waits, as one value: the same as long as no item came, went or was corrected."""
+    return str(read("waiting_fingerprint")["fingerprint"][0])
+
+
 def examination() -> Examination:
-    """What the doctor finds in what waits: seconds of work, kept until the store moves on."""
+    """What the doctor finds in what waits: seconds of work, kept until something else waits."""
     opened = workspace()
-    return _examination(opened, str(opened.folder), opened.store.version, _hour())
+    return _examination(opened, str(opened.folder), waiting(), _hour())
 
 
 def class_models() -> list[str]:
@@ -206,7 +211,7 @@ def _hit_rates(_store: Store, folder: str, version: int, hour: str) -> dict[str,
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _examination(_workspace: Workspace, folder: str, version: int, hour: str) -> Examination:
+def _examination(_workspace: Workspace, folder: str, waits: str, hour: str) -> Examination:
     return examine_waiting(_workspace.store, _workspace.folder, _workspace.book, now=formats.now())
 
 

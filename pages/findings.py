@@ -4,17 +4,19 @@ import html
 
 import streamlit as st
 
+from core import actions
 from core.checkup import rewritten
 from core.doctor.diff import proposal
 from core.doctor.finding import Finding
 from core.doctor.suspicion import Excerpt
+from core.errors import LotwiseError
 from pages import data, formats
 from pages.session import workspace
 from pages.words import literal, plain, say
 
 RUNS_A_MONTH = 30
 MOST_RUNS = 100_000
-_EXAMINED = "examined-at"
+_EXAMINED, _HEALED = "examined", "healed"
 _TEXT = (
     "white-space:pre-wrap;overflow-wrap:anywhere;margin:0;padding:0.5rem 0.7rem;font-size:0.8rem;line-height:1.5;"
     "border-left:4px solid #8a94a0;background:#8a94a01f;font-family:'Source Code Pro',monospace"
@@ -38,6 +40,7 @@ def show() -> None:
             persist_state="session",
         )
         st.button(say("doctor.examine"), icon=":material/stethoscope:", key="examine", on_click=_ask)
+    _healed()
     if not examined():
         return
     with st.spinner(say("doctor.examining")):
@@ -68,11 +71,30 @@ def of_class(class_id: str) -> None:
 
 def examined() -> bool:
     """Whether what waits now was examined in this session."""
-    return st.session_state.get(_EXAMINED) == workspace().store.version
+    return bool(st.session_state.get(_EXAMINED) == data.waiting())
 
 
 def _ask() -> None:
-    st.session_state[_EXAMINED] = workspace().store.version
+    st.session_state[_EXAMINED] = data.waiting()
+    st.session_state.pop(_HEALED, None)
+
+
+def _heal(finding: Finding) -> None:
+    """Put the rewritten requests in place, and examine what waits then."""
+    try:
+        report = actions.heal(workspace(), finding)
+    except LotwiseError as error:
+        st.session_state[_HEALED] = (False, literal(str(error)))
+        return
+    _ask()
+    st.session_state[_HEALED] = (True, say("doctor.healed", items=formats.count(report.replaced)))
+
+
+def _healed() -> None:
+    """What became of the last change, until the next look."""
+    well, said = st.session_state.get(_HEALED, (True, None))
+    if said:
+        (st.success if well else st.error)(said, icon=":material/healing:" if well else ":material/error:")
 
 
 def _finding(finding: Finding, number: int, runs: int) -> None:
@@ -118,7 +140,7 @@ def _marked(excerpt: Excerpt) -> str:
 
 
 def _download(finding: Finding, number: int) -> None:
-    """The changed requests where that is safe, else the proposal for the prompt's owner."""
+    """The changed requests, as a file or in place, where that is safe; else the proposal for the prompt's owner."""
     opened = workspace()
     if finding.automatic:
         st.download_button(
@@ -129,6 +151,14 @@ def _download(finding: Finding, number: int) -> None:
             on_click="ignore",
             icon=":material/download:",
             key=f"rewritten-{number}",
+        )
+        st.button(
+            say("doctor.heal"),
+            icon=":material/healing:",
+            key=f"heal-{number}",
+            help=say("doctor.heal_help"),
+            on_click=_heal,
+            args=(finding,),
         )
     else:
         st.download_button(

@@ -58,7 +58,7 @@ def _recent(done: pl.DataFrame) -> pl.DataFrame:
 
 def _feedback(row: dict[str, Any]) -> None:
     """One import in one line, and what a person should know about it."""
-    counts = {name: formats.count(row[name]) for name in ("added", "known", "rejected")}
+    counts = {name: formats.count(row[name]) for name in ("added", "known", "replaced", "rejected")}
     said = say("backlog.imported", source=row["source"], **counts)
     if row["note"]:
         st.warning(f"{said}  \n{literal(row['note'])}", icon=":material/warning:")
@@ -90,6 +90,7 @@ def _table(done: pl.DataFrame) -> None:
             "lines": frame.number("backlog.columns.lines"),
             "added": frame.number("backlog.columns.added"),
             "known": frame.number("backlog.columns.known", hint=say("backlog.columns.known_help")),
+            "replaced": frame.number("backlog.columns.replaced"),
             "rejected": frame.number("backlog.columns.rejected"),
             "note": frame.text("backlog.columns.note", width="large"),
         },

@@ -7,11 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from core.caching.item_costs import ClassRates
+from core.caching.item_costs import ClassRates, money
 from core.caching.learned import Basis, Expectation
 from core.caching.lifetimes import Lifetime, break_even_hit_rate, least_items
-
-_DECIMALS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,12 +114,12 @@ def _summary(row: dict[str, Any], costs: Costs, under_floor: frozenset[str]) -> 
         interval=expected.rate.interval(max(row["items"] - row["primers"], 1)),
         basis=expected.basis,
         alive=costs.alive.get(lifetime),
-        plain_usd=_money(plain),
-        five_minutes_usd=_money(primed["5m"]),
-        one_hour_usd=_money(primed["1h"]),
-        planned_usd=_money(row["planned_usd"] if rates else None),
+        plain_usd=money(plain),
+        five_minutes_usd=money(primed["5m"]),
+        one_hour_usd=money(primed["1h"]),
+        planned_usd=money(row["planned_usd"] if rates else None),
         reasons=tuple(_reasons(row, costs, under_floor)),
-        split_usd=_money(split_usd) if split_usd > 0 else None,
+        split_usd=money(split_usd) if split_usd > 0 else None,
         refused=tuple(_refused(row, rates, primed)) if rates else (),
     )
 
@@ -167,7 +165,7 @@ def _refused(row: dict[str, Any], rates: ClassRates, primed: Mapping[Lifetime, f
 
     def way(name: str, usd: float) -> Iterator[Refused]:
         if usd > planned:
-            yield Refused(way=name, extra_usd=_money(usd - planned) or Decimal(0))
+            yield Refused(way=name, extra_usd=money(usd - planned) or Decimal(0))
 
     if row["prefix_chars"] and shared < rates.floor:
         # Ignored by the API without a word: no premium, no read.
@@ -183,7 +181,3 @@ def _refused(row: dict[str, Any], rates: ClassRates, primed: Mapping[Lifetime, f
             yield from way("no_marks", plain)
     if row["prompt_tokens"] >= rates.floor * row["items"]:
         yield from way("automatic", plain + row["prompt_tokens"] * rates.input * (of.write_5m - 1))
-
-
-def _money(usd: float | None) -> Decimal | None:
-    return None if usd is None else round(Decimal(usd), _DECIMALS)

@@ -110,4 +110,9 @@ def dollars(amounts: pl.Series) -> Decimal | None:
     """The sum as money; None where one of them has no price."""
     if amounts.null_count():
         return None
-    return round(Decimal(float(amounts.sum())), _DOLLAR_DECIMALS)
+    return money(float(amounts.sum()))
+
+
+def money(usd: float | None) -> Decimal | None:
+    """Dollars as money, in as many decimals as rates have; None stays unknown."""
+    return None if usd is None else round(Decimal(usd), _DOLLAR_DECIMALS)

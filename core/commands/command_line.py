@@ -131,9 +131,14 @@ def _parser() -> argparse.ArgumentParser:
     imports = verb(
         "import",
         "import request files or folders into the workspace",
-        lambda a: _on_workspace(a, "import", {"files": [str(file.resolve()) for file in a.files]}),
+        lambda a: _on_workspace(
+            a, "import", {"files": [str(file.resolve()) for file in a.files], "replace": a.replace}
+        ),
     )
     imports.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    imports.add_argument(
+        "--replace", action="store_true", help="put corrected lines in the place of waiting items of the same custom_id"
+    )
 
     verb("plan", "propose jobs for everything not yet sent", lambda a: _on_workspace(a, "plan", {}))
 

@@ -10,7 +10,7 @@ _COLUMNS = {
     "classes": ("items", "class_name", "model", "prefix_tokens", "cacheable"),
     "findings": ("saving_month_usd", "items", "automatic", "model", "path", "character", "title"),
     "groups": ("items", "model", "prefix_tokens", "cacheable", "id"),
-    "imports": ("source", "lines", "added", "known", "rejected", "rejects_file"),
+    "imports": ("source", "lines", "added", "known", "replaced", "rejected", "rejects_file"),
     "jobs": (
         "job_id",
         "role",

@@ -31,8 +31,8 @@ def run_verb(workspace: Workspace, verb: str, arguments: Document) -> Document:
     return VERBS[verb](workspace, **arguments)
 
 
-def _import(workspace: Workspace, *, files: list[str]) -> Document:
-    reports = actions.import_files(workspace, [Path(file) for file in files])
+def _import(workspace: Workspace, *, files: list[str], replace: bool = False) -> Document:
+    reports = actions.import_files(workspace, [Path(file) for file in files], replace=replace)
     documents = []
     for report in reports:
         document = asdict(report)
@@ -45,9 +45,11 @@ def _import(workspace: Workspace, *, files: list[str]) -> Document:
     problems += [
         f"{report.source}: not one of its {report.lines} lines is a request"
         for report in reports
-        if report.rejected and not report.added + report.known
+        if report.rejected and not report.added + report.known + report.replaced
     ]
-    totals = {name: sum(getattr(report, name) for report in reports) for name in ("added", "known", "rejected")}
+    totals = {
+        name: sum(getattr(report, name) for report in reports) for name in ("added", "known", "replaced", "rejected")
+    }
     return {"imports": documents, **totals, "problems": problems}
 
 

@@ -25,7 +25,11 @@ _CHUNK_LINES = 5_000
 _CHUNK_BYTES = 8 << 20
 _EMPTY = "There is no line in this file. Check that the export that wrote it has finished."
 _STOPPED = "Stopped before its end. Import it again: nothing goes in twice."
-_OTHER_BODY = "custom_id is already taken by an item with other content: give the changed request a new custom_id"
+_OTHER_BODY = (
+    "custom_id is already taken by an item with other content: give the changed request a new custom_id, or replace"
+    " what waits"
+)
+_SENT = "custom_id was sent with other content already: give the changed request a new custom_id"
 
 _ITEM_SCHEMA: dict[str, Any] = {
     "item_id": pl.String,
@@ -53,7 +57,7 @@ _REJECT_SCHEMA: dict[str, Any] = {
 
 @dataclass(kw_only=True)
 class ImportReport:
-    """What became of one file: lines read, items added, already known, rejected."""
+    """What became of one file: lines read, items added, already known, replaced, rejected."""
 
     import_id: str
     source: str
@@ -61,13 +65,14 @@ class ImportReport:
     lines: int = 0
     added: int = 0
     known: int = 0
+    replaced: int = 0
     rejected: int = 0
     torn: str | None = None
 
     @property
     def counts(self) -> dict[str, int]:
         """The figures that the store keeps."""
-        return {name: getattr(self, name) for name in ("bytes", "lines", "added", "known", "rejected")}
+        return {name: getattr(self, name) for name in ("bytes", "lines", "added", "known", "replaced", "rejected")}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,11 +139,13 @@ def import_file(
     *,
     now: datetime,
     source: str | None = None,
+    replace: bool = False,
 ) -> ImportReport:
     """Read a request file into the store of the workspace `folder`; memory stays bounded.
 
     Lines that are no requests go to `rejects/<import_id>.jsonl` as they came, with file, line and reason in the
-    store. A compressed file that ends early is imported up to there and reported in `torn`. Raises
+    store. With `replace` a line takes the place of an item of the same id that waits; one that was ever sent stays
+    what it was. A compressed file that ends early is imported up to there and reported in `torn`. Raises
     `FileUnreadable` for a file that cannot be read at all.
     """
     report = ImportReport(import_id=secrets.token_hex(6), source=source or path.name)
@@ -147,10 +154,10 @@ def import_file(
     note: str | None = _STOPPED
     try:
         with PayloadWriter(folder, report.import_id) as payloads:
-            intake = _Intake(report, rejects, payloads, now)
+            intake = _Intake(report, rejects, payloads, now, replace)
             for chunk in _chunks(path, report, rejects):
                 store.write(partial(intake.store, chunk))
-        note = report.torn or (None if report.added + report.known + report.rejected else _EMPTY)
+        note = report.torn or (None if report.added + report.known + report.replaced + report.rejected else _EMPTY)
     except FileUnreadable:
         store.write(lambda tx: tx.run("drop_import", import_id=report.import_id))
         raise
@@ -221,26 +228,36 @@ class _Intake:
     rejects: _Rejects
     payloads: PayloadWriter
     now: datetime
+    replace: bool
 
     def store(self, chunk: list[_Line], tx: Transaction) -> None:
         """Store one chunk in the caller's transaction; a payload is on disk before its row."""
         report, rejects = self.report, self.rejects
         ids = pl.DataFrame({"item_id": [line.item_id for line in chunk]}, schema={"item_id": pl.String})
-        stored = {row["item_id"]: row["content_hash"] for row in tx.merge("known_items", ids)}
+        stored = {row["item_id"]: row for row in tx.merge("known_items", ids)}
         new: dict[str, _Line] = {}
+        replaced: list[str] = []
         for line in chunk:
-            content = stored.get(line.item_id) or (new[line.item_id].content_hash if line.item_id in new else None)
-            if content is None:
-                new[line.item_id] = line
-            elif content == line.content_hash:
+            known = stored.get(line.item_id)
+            content = new[line.item_id].content_hash if line.item_id in new else known and known["content_hash"]
+            if content == line.content_hash:
                 report.known += 1
+            elif content is None:
+                new[line.item_id] = line
+            elif self.replace and known and known["waits"] and line.item_id not in new:
+                new[line.item_id] = line
+                replaced.append(line.item_id)
             else:
-                rejects.add(line.number, _OTHER_BODY, line.raw, size=len(line.raw), custom_id=line.item_id)
+                reason = _SENT if self.replace and known and not known["waits"] else _OTHER_BODY
+                rejects.add(line.number, reason, line.raw, size=len(line.raw), custom_id=line.item_id)
+        if replaced:
+            tx.merge("drop_items", pl.DataFrame({"item_id": replaced}))
+            report.replaced += len(replaced)
         if new:
             lines = list(new.values())
             offsets = self.payloads.append([line.payload for line in lines])
             tx.merge("add_items", _item_frame(lines, offsets, report.import_id, self.now))
-            report.added += len(lines)
+            report.added += len(lines) - len(replaced)
         if rejects.waiting:
             report.rejected += len(rejects.waiting)
             tx.merge("add_rejects", rejects.put_aside())

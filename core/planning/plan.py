@@ -1,7 +1,7 @@
 """The plan of a backlog: which items go into which jobs, primed or plain, at what predicted price. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,18 +10,20 @@ import numpy as np
 import polars as pl
 
 from core.caching.class_caching import ClassCaching
-from core.caching.item_costs import dollars
+from core.caching.item_costs import money
 from core.caching.learned import Basis, Learned
 from core.caching.lifetimes import Lifetime
 from core.caching.plan import plan_caching
 from core.errors import LotwiseError
 from core.planning.envelope import BODY_FRAME_BYTES, request_bytes
 from core.planning.identity import custom_id_bytes
-from core.planning.sizing import job_size, split_evenly
+from core.planning.sizing import Size, job_size, split_evenly
 from core.prices import PriceBook
 from core.settings import Settings
 
 SEVERAL = "several"
+# What an item goes into, in sending order.
+_PRIMER, _PRIMED, _PLAIN = range(3)
 # What the items that write cost more than as many that read.
 _EXTRA_OF_PRIMERS = (
     pl.col("planned_usd").filter("primes").sum()
@@ -41,7 +43,7 @@ class PlannedJob:
     `prediction_basis`: what the predicted reads rest on.
     """
 
-    number: int = 0
+    number: int
     role: str
     class_id: str | None
     class_name: str
@@ -49,7 +51,7 @@ class PlannedJob:
     items: int
     body_bytes: int
     lifetime: Lifetime | None
-    primer: int | None = None
+    primer: int | None
     decided_by: str
     predicted_usd: Decimal | None
     predicted_plain_usd: Decimal | None
@@ -98,9 +100,6 @@ class Plan:
         return found
 
 
-_Draft = tuple[PlannedJob, pl.DataFrame]
-
-
 def draft_plan(
     backlog: pl.DataFrame,
     *,
@@ -119,18 +118,13 @@ def draft_plan(
         raise NothingToPlan
     known = learned or Learned()
     caching = plan_caching(backlog, book=book, settings=settings, now=now, learned=known, under_floor=under_floor)
-    items = caching.items.drop("chain", "depths", "overheads").with_columns(sent=request_bytes(custom_id_bytes()))
-    primers = list(_numbered(_primers(items, settings)))
-    primer_of = {component: job.number for job, items in primers for component in items["component"].unique().to_list()}
+    items = _in_sending_order(caching.items.drop("chain", "depths", "overheads"))
+    groups = _groups(items, settings)
+    items = _with_jobs(items, groups, settings)
     basis = {one.class_id: one.basis for one in caching.classes}
-    bodies = [*_primed(items, basis, primer_of, settings), *_plain(items, settings)]
-    drafts = [*primers, *_numbered(bodies, after=len(primers))]
     return Plan(
-        jobs=tuple(job for job, _ in drafts),
-        assignments=pl.concat(
-            items.select("item_id", "class_id", "model", "marks", "split_chars", "entry_id", job=pl.lit(job.number))
-            for job, items in drafts
-        ),
+        jobs=tuple(_jobs(items, groups, basis)),
+        assignments=items.select("item_id", "class_id", "model", "marks", "split_chars", "entry_id", "job"),
         classes=_classes(backlog),
         caching=caching.classes,
         second_round_usd=caching.second_round_usd,
@@ -138,88 +132,127 @@ def draft_plan(
     )
 
 
-def _primers(items: pl.DataFrame, settings: Settings) -> Iterator[_Draft]:
-    """For each lifetime, one job with a real item of every prefix: it writes the entries, and shows early what fails.
+@dataclass(frozen=True, kw_only=True)
+class _Group:
+    """Items that may share jobs, so many behind each other: of which kind, and how large their jobs may be."""
 
-    Several such jobs where that many prefixes are over the limits of one.
+    kind: int
+    items: int
+    size: Size
+
+
+def _in_sending_order(items: pl.DataFrame) -> pl.DataFrame:
+    """The items group by group (column group), with the bytes they are sent in and what their prefix costs once.
+
+    Primers go together by lifetime: they write the entries, and show early what fails. Bodies that read go class by
+    class. What carries no marks goes together by model: nothing is gained by sending small classes as small jobs.
     """
-    for _, first in items.filter("primes").group_by("lifetime", maintain_order=True):
-        for inside in _parts(first, settings.max_job_requests, settings):
-            job = _job("primer", inside, decided_by="one item a prefix", basis=None)
-            prefixes = inside["entry_id"].n_unique()
-            yield (job if inside.height == 1 else replace(job, class_name=f"{prefixes} prefixes"), inside)
+    body = pl.concat_str("class_id", "lifetime")
+    return (
+        items.with_columns(
+            sent=request_bytes(custom_id_bytes()),
+            row=pl.int_range(pl.len()),
+            kind=pl.when("primes").then(_PRIMER).when(pl.col("entry_id").is_not_null()).then(_PRIMED).otherwise(_PLAIN),
+            once_usd=_EXTRA_OF_PRIMERS.over("class_id", "lifetime"),
+        )
+        .with_columns(
+            together=pl.when(kind=_PRIMER).then("lifetime").when(kind=_PRIMED).then(body).otherwise("model"),
+        )
+        .with_columns(group=pl.col("row").min().over("kind", "together"))
+        .sort("kind", "group", "row")
+    )
 
 
-def _primed(
-    items: pl.DataFrame, basis: Mapping[str, Basis], primer_of: Mapping[int, int], settings: Settings
-) -> Iterator[_Draft]:
-    """The bodies that read: class by class, each behind the primer of its prefixes."""
-    marked = items.filter(pl.col("entry_id").is_not_null())
-    for (class_id, _), of_class in marked.group_by("class_id", "lifetime", maintain_order=True):
-        body = of_class.filter(~pl.col("primes"))
-        if body.is_empty():
-            continue
-        once_usd = float(of_class.select(_EXTRA_OF_PRIMERS).item())
-        for job, inside in _bodies(body, once_usd, settings, basis=basis[str(class_id)]):
-            primer = max(primer_of[component] for component in inside["component"].unique().to_list())
-            yield replace(job, primer=primer), inside
+def _groups(items: pl.DataFrame, settings: Settings) -> list[_Group]:
+    rows = items.group_by("group", maintain_order=True).agg(
+        pl.first("kind", "once_usd"), pl.len().alias("items"), item_usd=pl.col("planned_usd").mean()
+    )
+    return [
+        _Group(kind=kind, items=count, size=_size(kind, item_usd or 0.0, once_usd, settings))
+        for _, kind, once_usd, count, item_usd in rows.iter_rows()
+    ]
 
 
-def _plain(items: pl.DataFrame, settings: Settings) -> Iterator[_Draft]:
-    """What carries no marks goes together by model: nothing is gained by sending small classes as small jobs."""
-    plain = items.filter(pl.col("entry_id").is_null())
-    for _, of_model in plain.group_by("model", maintain_order=True):
-        for job, inside in _bodies(of_model, 0.0, settings, basis=None):
-            several = job.class_id is None
-            name = f"{inside['class_id'].n_unique()} classes, unprimed" if several else job.class_name
-            yield replace(job, class_name=name), inside
-
-
-def _bodies(items: pl.DataFrame, once_usd: float, settings: Settings, *, basis: Basis | None) -> Iterator[_Draft]:
-    size = job_size(
-        item_usd=float(items["planned_usd"].mean() or 0.0),  # type: ignore[arg-type]
-        once_usd=once_usd,
+def _size(kind: int, item_usd: float, once_usd: float, settings: Settings) -> Size:
+    if kind == _PRIMER:
+        return Size(items=settings.max_job_requests, decided_by="one item a prefix")
+    return job_size(
+        item_usd=item_usd,
+        once_usd=once_usd if kind == _PRIMED else 0.0,
         job_usd=float(settings.job_cost_usd),
         fault_rate=settings.job_fault_rate,
         blast_usd=float(settings.blast_radius_usd),
         most=settings.max_job_requests,
     )
-    parts = list(_parts(items, size.items, settings))
-    decided_by = size.decided_by if len(parts) > 1 else "all there is"
-    for inside in parts:
-        yield _job("body", inside, decided_by=decided_by, basis=basis), inside
 
 
-def _parts(items: pl.DataFrame, most: int, settings: Settings) -> Iterator[pl.DataFrame]:
-    part = split_evenly(items["sent"].to_numpy(), items=most, most_bytes=settings.max_job_bytes - BODY_FRAME_BYTES)
-    begin = 0
-    for count in np.bincount(part).tolist():
-        yield items.slice(begin, count)
-        begin += count
+def _with_jobs(items: pl.DataFrame, groups: list[_Group], settings: Settings) -> pl.DataFrame:
+    """Cut every group into even jobs: adds the number of each item's `job`, and of its group's (`place`)."""
+    sent, most_bytes = items["sent"].to_numpy(), settings.max_job_bytes - BODY_FRAME_BYTES
+    job = np.empty(len(sent), dtype=np.int32)
+    begin = number = 0
+    for group in groups:
+        end = begin + group.items
+        part = split_evenly(sent[begin:end], items=group.size.items, most_bytes=most_bytes)
+        job[begin:end] = number + part
+        begin, number = end, number + int(part[-1]) + 1
+    place = np.repeat(np.arange(len(groups)), [group.items for group in groups])
+    return items.with_columns(job=pl.Series(job), place=pl.Series(place))
 
 
-def _job(role: str, items: pl.DataFrame, *, decided_by: str, basis: Basis | None) -> PlannedJob:
-    classes, models = items["class_id"].n_unique(), items["model"].unique()
+def _jobs(items: pl.DataFrame, groups: list[_Group], basis: Mapping[str, Basis]) -> Iterator[PlannedJob]:
+    primers = items.filter(kind=_PRIMER).group_by("component").agg(primer=pl.col("job").max())
+    rows = (
+        items.join(primers, on="component", how="left", maintain_order="left")
+        .group_by("job", maintain_order=True)
+        .agg(
+            pl.first("place", "class_id", "class_name", "model", "lifetime"),
+            pl.sum("sent", "read_tokens", "write_tokens"),
+            pl.max("primer"),
+            items=pl.len(),
+            classes=pl.col("class_id").n_unique(),
+            models=pl.col("model").n_unique(),
+            prefixes=pl.col("entry_id").n_unique(),
+            planned_usd=_total("planned_usd"),
+            plain_usd=_total("plain_usd"),
+        )
+    )
+    for row in rows.iter_rows(named=True):
+        yield _job(row, groups[row["place"]], basis)
+
+
+def _total(column: str) -> pl.Expr:
+    """The sum; null where one of them has no price."""
+    return pl.when(pl.col(column).is_null().any()).then(None).otherwise(pl.col(column).sum())
+
+
+def _job(row: dict[str, Any], group: _Group, basis: Mapping[str, Basis]) -> PlannedJob:
+    primed, whole = group.kind == _PRIMED, group.items == row["items"]
     return PlannedJob(
-        role=role,
-        class_id=items["class_id"][0] if classes == 1 else None,
-        class_name=items["class_name"][0],
-        model=models[0] if len(models) == 1 else SEVERAL,
-        items=items.height,
-        body_bytes=BODY_FRAME_BYTES + int(items["sent"].sum()),
-        lifetime=items["lifetime"][0],
-        decided_by=decided_by,
-        predicted_usd=dollars(items["planned_usd"]),
-        predicted_plain_usd=dollars(items["plain_usd"]),
-        predicted_read_tokens=round(items["read_tokens"].sum()),
-        predicted_write_tokens=round(items["write_tokens"].sum()),
-        prediction_basis=basis,
+        number=row["job"],
+        role="primer" if group.kind == _PRIMER else "body",
+        class_id=row["class_id"] if row["classes"] == 1 else None,
+        class_name=_name(row, group.kind),
+        model=row["model"] if row["models"] == 1 else SEVERAL,
+        items=row["items"],
+        body_bytes=BODY_FRAME_BYTES + row["sent"],
+        lifetime=row["lifetime"],
+        primer=row["primer"] if primed else None,
+        decided_by="all there is" if whole and group.kind != _PRIMER else group.size.decided_by,
+        predicted_usd=money(row["planned_usd"]),
+        predicted_plain_usd=money(row["plain_usd"]),
+        predicted_read_tokens=round(row["read_tokens"]),
+        predicted_write_tokens=round(row["write_tokens"]),
+        prediction_basis=basis[row["class_id"]] if primed else None,
     )
 
 
-def _numbered(drafts: Iterator[_Draft] | list[_Draft], after: int = 0) -> Iterator[_Draft]:
-    for number, (job, items) in enumerate(drafts, after):
-        yield replace(job, number=number), items
+def _name(row: dict[str, Any], kind: int) -> str:
+    if kind == _PRIMER and row["items"] > 1:
+        return f"{row['prefixes']} prefixes"
+    if kind == _PLAIN and row["classes"] > 1:
+        return f"{row['classes']} classes, unprimed"
+    return str(row["class_name"])
 
 
 def _classes(backlog: pl.DataFrame) -> pl.DataFrame:

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from core import actions
@@ -50,6 +51,25 @@ def test_what_waits_is_examined_and_rewritten(dated: Workspace) -> None:
     assert sorted(one["custom_id"] for one in lines) == sorted(f"letter-{n}" for n in range(40))
     assert len({json.dumps(one["params"]["system"]) for one in lines}) == 1, "now they share it"
     assert again == seen, "nothing is changed by looking"
+
+
+def test_healing_puts_the_rewritten_requests_in_place(dated: Workspace) -> None:
+    """Once its owner agrees, what waits is what the rewrite says: same ids, one class, nothing left to find."""
+    with dated as workspace:
+        seen = examine_waiting(workspace.store, workspace.folder, workspace.book, now=NOW)
+        (finding,) = [one for one in seen.findings if one.automatic]
+        report = actions.heal(workspace, finding)
+        again = examine_waiting(workspace.store, workspace.folder, workspace.book, now=NOW)
+        waiting = workspace.store.query("backlog")
+        with pytest.raises(actions.NothingToHeal):
+            actions.heal(workspace, finding)
+
+    assert (report.replaced, report.added, report.rejected) == (40, 0, 0)
+    assert [one for one in again.findings if one.automatic] == []
+    assert waiting.height == 42
+    assert (
+        waiting.filter(pl.col("item_id") != "letter-40", pl.col("item_id") != "letter-41")["class_id"].n_unique() == 1
+    )
 
 
 def test_an_empty_backlog_is_healthy(workspace_dir: Path) -> None:

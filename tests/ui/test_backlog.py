@@ -80,8 +80,8 @@ def test_what_became_of_an_import_stays_in_sight(open_app: Open, workspace_dir: 
     app = open_app(workspace_dir, "backlog.py")
 
     assert [line.value for line in app.success] == [
-        "second.jsonl: 300 added, 0 known, 0 rejected",
-        "third.jsonl: 300 added, 0 known, 0 rejected",
+        "second.jsonl: 300 added, 0 known, 0 replaced, 0 rejected",
+        "third.jsonl: 300 added, 0 known, 0 replaced, 0 rejected",
     ]
     assert "first.jsonl: 1 added" in app.warning[0].value
     assert "The file ends early." in app.warning[0].value
@@ -198,7 +198,7 @@ def job_count() -> int:
 
 def imported(import_id: str, source: str, *, at: datetime, note: str | None = None, **counts: int) -> None:
     """An import that has ended."""
-    names = ("bytes", "lines", "added", "known", "rejected")
+    names = ("bytes", "lines", "added", "known", "replaced", "rejected")
     ended = {name: counts.get(name, 0) for name in names} | {"finished_at": at, "note": note}
     rejects = [
         {"import_id": import_id, "line": n + 1, "custom_id": None, "reason": "not JSON", "bytes": 3}

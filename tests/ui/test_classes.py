@@ -249,6 +249,18 @@ def test_a_finding_is_priced_placed_and_can_be_downloaded(bring: Any) -> None:
     assert set(worth(app)) <= set(dollars), "a class tells the same dollars"
 
 
+def test_a_finding_is_healed_on_one_click(bring: Any) -> None:
+    """The rewritten requests take the place of those that wait, and the doctor finds nothing more to heal."""
+    app = bring(dated())
+    app.button(key="examine").click().run()
+    app.button(key="heal-0").click().run()
+
+    said = [success.value for success in sound(app).success]
+    assert any("now say what you agreed to" in one for one in said)
+    assert not [button for button in app.button if str(button.key).startswith("heal-")]
+    assert data.read("classes_of_items", item_ids=("d-0", "d-1")).height == 1
+
+
 def test_clean_requests_are_called_clean(bring: Any) -> None:
     """A doctor who always finds something is not believed."""
     app = bring(whole_block())
@@ -261,7 +273,10 @@ def test_clean_requests_are_called_clean(bring: Any) -> None:
 
 @given(
     st.lists(
-        st.builds(Passage, part=st.sampled_from(["tools", "system", "user"]), text=st.text(max_size=9)), max_size=6
+        st.builds(
+            Passage, part=st.sampled_from(["tools", "system", "user"]), text=st.text(max_size=9), is_text=st.booleans()
+        ),
+        max_size=6,
     ),
     st.integers(0, 7),
     st.integers(0, 12),

@@ -88,3 +88,9 @@ SELECT DISTINCT c.class_id, c.name
 FROM item i JOIN class c USING (class_id)
 WHERE list_contains($item_ids::VARCHAR[], i.item_id)
 ORDER BY c.name, c.class_id
+
+-- name: waiting_fingerprint
+-- One value for what waits: it moves when an item comes, goes or is corrected, and with nothing else.
+SELECT coalesce(bit_xor(hash(item_id, content_hash)), 0)::VARCHAR AS fingerprint
+FROM item
+WHERE NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = item.item_id)

@@ -9,8 +9,8 @@ INSERT INTO import_file (import_id, source, started_at) VALUES ($import_id, $sou
 -- name: advance_import
 -- How far a file was read, and what became of its lines so far.
 UPDATE import_file
-SET bytes = $bytes, lines = $lines, added = $added, known = $known, rejected = $rejected, finished_at = $finished_at,
-    note = $note
+SET bytes = $bytes, lines = $lines, added = $added, known = $known, replaced = $replaced, rejected = $rejected,
+    finished_at = $finished_at, note = $note
 WHERE import_id = $import_id
 
 -- name: drop_import
@@ -18,8 +18,13 @@ WHERE import_id = $import_id
 DELETE FROM import_file WHERE import_id = $import_id
 
 -- name: known_items
--- Which of the incoming items are stored already, with what content.
-SELECT item_id, content_hash FROM item WHERE item_id IN (SELECT item_id FROM incoming)
+-- Which of the incoming items are stored already, with what content, and whether they were never attempted.
+SELECT item_id, content_hash, NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = item.item_id) AS waits
+FROM item WHERE item_id IN (SELECT item_id FROM incoming)
+
+-- name: drop_items
+-- Items whose place others take in the same transaction.
+DELETE FROM item WHERE item_id IN (SELECT item_id FROM incoming)
 
 -- name: add_items
 -- New items; the caller has taken out those already stored.
