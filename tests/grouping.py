@@ -6,7 +6,7 @@ import numpy as np
 
 from core.grouping.borders import Agreement, Landmarks, agreement, find_borders, open_texts, with_borders
 from core.grouping.classes import Classes, find_classes
-from core.grouping.prefix_tree import Chains, Ints, grow
+from core.grouping.prefix_tree import Chains, Ints32, grow
 from core.requests.blocks import chain_of, text_at
 from core.requests.request import Params, parse_request
 from tests.strategies import Json, line
@@ -18,11 +18,11 @@ class MemoryTexts:
 
     items: list[Params]
 
-    def read(self, items: Ints, blocks: Ints) -> list[bytes]:
+    def read(self, items: Ints32, blocks: Ints32) -> list[bytes]:
         """The texts of these blocks."""
         return [text_at(self.items[item], block) for item, block in zip(items, blocks, strict=True)]
 
-    def compare(self, items: Ints, blocks: Ints, groups: Ints, landmarks: list[Landmarks]) -> Agreement:
+    def compare(self, items: Ints32, blocks: Ints32, groups: Ints32, landmarks: list[Landmarks]) -> Agreement:
         """Compare each text with its group's landmarks."""
         texts = self.read(items, blocks)
         return Agreement.of(agreement(text, landmarks[group]) for text, group in zip(texts, groups, strict=True))

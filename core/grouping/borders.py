@@ -6,45 +6,55 @@ border: a prefix that ends inside a block. Texts that leave at one place but go 
 group of its own, until none is left.
 """
 
-from bisect import bisect_left
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 import numpy as np
 
-from core.grouping.prefix_tree import Chains, Ints, UInts, again
+from core.grouping.prefix_tree import AT_ONCE, Borders, Chains, Ints, Ints8, Ints32, UInts, again, look_up
 from core.requests.blocks import HEAD_BYTES, inner_hash
 
 # Landmarks of a group: one for every so many texts, at most so many. Which ones is told by their hashes.
-_TEXTS_A_LANDMARK, _MOST_LANDMARKS = 8, 8
+_TEXTS_A_LANDMARK, _LANDMARK_BITS = 8, 3
+_MOST_LANDMARKS = 1 << _LANDMARK_BITS
 # Bytes that a border must lie behind the one before it, that texts must agree on to be looked at again, and that
-# one may be cut back to end at a line or a word.
-_STEP = 64
+# one may be cut back to end at a line or a word: so much may be shared and not be found.
+_STEP = 16
+# Bytes that are compared at once, at first: most texts agree on their head and much of what follows it.
+_STRIDE = 64
 # A landmark is read up to here at first, then up to so many times what is known to be shared.
 _FIRST_LOOK, _LOOK_AHEAD = 1 << 16, 4
 # Bits that hold the length of any text: no request is longer than 32 MB.
 _BYTE_BITS = 26
-# Landmarks held in memory at once.
-_LANDMARK_BYTES = 32 << 20
+_AGREEMENT = np.dtype([("nearest", np.int8), ("agreed", np.int32), ("onward", np.uint64)])
+# Landmarks held in memory at once, and what one takes besides its text.
+_LANDMARK_BYTES, _LANDMARK_COST = 16 << 20, 400
 
 
 @dataclass(frozen=True, kw_only=True)
 class Texts:
     """Distinct texts to be compared, in order of their group.
 
-    Per text: `ends` (running hash at its end, its name), `items` (position of an item that has it), `blocks` (which
-    of the item's blocks it is, counted from 1), `chars`, and `groups`, the number of the group it is in.
-    Per group: `heads` (hash of the head that its texts share) and `known` (bytes that they share at least).
+    Per text: `numbers` (its place in `names`), `items` (position of an item that has it), `blocks` (which of the
+    item's blocks it is, counted from 1), `chars`, and `groups`, the number of the group it is in.
+    Per group: `heads` (hash of the head that its texts share), `known` (bytes that they share at least), `before`
+    (running hash where they begin) and `above` (number of the last border found in them, -1: none).
+    `names`: the running hash at the end of every text that was opened.
     """
 
-    ends: UInts
-    items: Ints
-    blocks: Ints
-    chars: Ints
-    groups: Ints
+    names: UInts
+    numbers: Ints32
+    items: Ints32
+    blocks: Ints32
+    chars: Ints32
+    groups: Ints32
     heads: UInts
     known: Ints
+    before: UInts
+    above: Ints32
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,41 +73,59 @@ class Agreement:
     `onward` is 0 where the text ends before that.
     """
 
-    nearest: Ints
-    agreed: Ints
+    nearest: Ints8
+    agreed: Ints32
     onward: UInts
 
     @classmethod
     def of(cls, found: Iterable[tuple[int, int, int]]) -> Self:
         """From what `agreement` said of each text."""
-        nearest, agreed, onward = zip(*found, strict=True)
-        return cls(
-            nearest=np.array(nearest, dtype=np.int64),
-            agreed=np.array(agreed, dtype=np.int64),
-            onward=np.array(onward, dtype=np.uint64),
-        )
+        rows = np.fromiter(found, dtype=_AGREEMENT)
+        return cls(nearest=rows["nearest"], agreed=rows["agreed"], onward=rows["onward"])
 
 
 class TextSource(Protocol):
     """Where the texts of items can be read again."""
 
-    def read(self, items: Ints, blocks: Ints) -> list[bytes]:
-        """The texts of these blocks, in this order."""
+    def read(self, items: Ints32, blocks: Ints32) -> Iterable[bytes]:
+        """The texts of these blocks, in this order, which is that of the items."""
         ...
 
-    def compare(self, items: Ints, blocks: Ints, groups: Ints, landmarks: list[Landmarks]) -> Agreement:
+    def compare(self, items: Ints32, blocks: Ints32, groups: Ints32, landmarks: list[Landmarks]) -> Agreement:
         """`agreement` of each text with the landmarks of its group, in this order."""
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Borders:
-    """Where texts have borders, from the front to the back: per border the hash at the `ends` of its text, its own
-    running hash (`keys`) and how many characters of the text lie before it (`cuts`)."""
+class _Tree:
+    """Borders as they are found, each behind its parent; and the last one of every text."""
 
-    ends: UInts
-    keys: UInts
-    cuts: Ints
+    def __init__(self, texts: int) -> None:
+        self.keys, self.before = array("Q"), array("Q")
+        self.cuts, self.parents, self.levels = array("i"), array("i"), array("i")
+        self.last = np.full(texts, -1, dtype=np.int32)
+
+    def add(self, key: int, cut: int, parent: int, before: int) -> int:
+        """Add a border and return its number."""
+        self.keys.append(key)
+        self.cuts.append(cut)
+        self.parents.append(parent)
+        self.levels.append(self.levels[parent] + 1 if parent >= 0 else 0)
+        self.before.append(before)
+        return len(self.keys) - 1
+
+    def borders(self, names: UInts) -> Borders:
+        """All of them, and where the texts of these names have their last."""
+        cut_up = np.flatnonzero(self.last >= 0)
+        cut_up = cut_up[np.argsort(names[cut_up])]
+        return Borders(
+            texts=names[cut_up],
+            last=self.last[cut_up],
+            keys=np.frombuffer(self.keys, dtype=np.uint64),
+            cuts=np.frombuffer(self.cuts, dtype=np.int32),
+            parents=np.frombuffer(self.parents, dtype=np.int32),
+            levels=np.frombuffer(self.levels, dtype=np.int32),
+            before=np.frombuffer(self.before, dtype=np.uint64),
+        )
 
 
 def agreement(text: bytes, landmarks: Landmarks) -> tuple[int, int, int]:
@@ -118,7 +146,7 @@ def agreement(text: bytes, landmarks: Landmarks) -> tuple[int, int, int]:
 def _common(one: bytes, other: bytes) -> int:
     """Bytes on which two texts agree: gallop, then halve."""
     end = min(len(one), len(other))
-    low, step = 0, _STEP
+    low, step = 0, _STRIDE
     while low < end:
         high = min(low + step, end)
         if one[low:high] != other[low:high]:
@@ -138,85 +166,65 @@ def open_texts(chains: Chains, heads: UInts) -> Texts | None:
     `heads`: per entry of the chains, the hash of its head, 0 where it has none.
     """
     where = _alike(heads)
-    names, first = np.unique(chains.hashes[where], return_index=True)
-    where = where[first]
-    order = np.lexsort((names, heads[where]))
-    names, where = names[order], where[order]
-    found = heads[where]
-    again = np.zeros(len(where), dtype=np.bool_)
-    again[1:] = found[1:] == found[:-1]
-    several = again | np.append(again[1:], False)
-    names, where, found = names[several], where[several], found[several]
-    if not len(where):
+    where = where[np.lexsort((chains.hashes[where], heads[where]))]
+    names, found = chains.hashes[where], heads[where]
+    fresh = np.ones(len(where), dtype=np.bool_)
+    fresh[1:] = names[1:] != names[:-1]
+    where, names, found = where[fresh], names[fresh], found[fresh]
+    like_before = np.zeros(len(where), dtype=np.bool_)
+    like_before[1:] = found[1:] == found[:-1]
+    several = like_before | np.append(like_before[1:], False)
+    if not several.any():
         return None
-    group_heads, groups = np.unique(found, return_inverse=True)
-    items = np.searchsorted(chains.ends, where, side="right")
+    where, names, found = where[several], names[several], found[several]
+    firsts = np.flatnonzero(~like_before[several])
+    groups = np.repeat(np.arange(len(firsts), dtype=np.int32), np.diff(firsts, append=len(where)))
+    items = np.searchsorted(chains.ends, where, side="right").astype(np.int32)
     return Texts(
-        ends=names,
+        names=names,
+        numbers=np.arange(len(where), dtype=np.int32),
         items=items,
-        blocks=where - chains.starts[items],
-        chars=chains.depths[where] - chains.depths[where - 1],
+        blocks=(where - chains.starts[items]).astype(np.int32),
+        chars=(chains.depths[where] - chains.depths[where - 1]).astype(np.int32),
         groups=groups,
-        heads=group_heads,
-        known=np.full(len(group_heads), HEAD_BYTES, dtype=np.int64),
+        heads=found[firsts],
+        known=np.full(len(firsts), HEAD_BYTES, dtype=np.int64),
+        before=chains.hashes[where[firsts] - 1],
+        above=np.full(len(firsts), -1, dtype=np.int32),
     )
 
 
 def _alike(heads: UInts) -> Ints:
     """The entries whose head comes again."""
-    where = np.flatnonzero(heads)
-    twice = again(heads[where])
-    if not len(twice):
-        return where[:0]
-    at = np.minimum(np.searchsorted(twice, heads[where]), len(twice) - 1)
-    alike: Ints = where[twice[at] == heads[where]]
-    return alike
+    twice = again(heads[heads != 0])
+    parts = [np.empty(0, dtype=np.int64)]
+    for begin in range(0, len(heads) if len(twice) else 0, AT_ONCE):
+        _, alike = look_up(heads[begin : begin + AT_ONCE], twice)
+        parts.append(begin + np.flatnonzero(alike))
+    return np.concatenate(parts)
 
 
 def find_borders(texts: Texts | None, source: TextSource) -> Borders:
     """All borders inside the texts. They are the same in whatever order items and files came."""
-    found: list[Borders] = []
+    if texts is None:
+        return _Tree(0).borders(np.empty(0, dtype=np.uint64))
+    names, tree = texts.names, _Tree(len(texts.names))
     while texts is not None:
-        further: list[Texts] = []
-        for batch in _batches(texts):
-            borders, left = _look(batch, source)
-            found.append(borders)
-            further += left
-        texts = _together(further)
-    ends, keys, cuts = (
-        np.concatenate([getattr(part, name) for part in found] or [np.empty(0, dtype=kind)])
-        for name, kind in (("ends", np.uint64), ("keys", np.uint64), ("cuts", np.int64))
-    )
-    order = np.lexsort((cuts, ends))
-    return Borders(ends=ends[order], keys=keys[order], cuts=cuts[order])
+        texts = _together([left for batch in _batches(texts) if (left := _look(batch, source, tree)) is not None])
+    return tree.borders(names)
 
 
 def with_borders(chains: Chains, borders: Borders) -> Chains:
-    """The chains with an entry for every border, before the one that ends its block."""
-    named, first, count = np.unique(borders.ends, return_index=True, return_counts=True)
-    at = np.minimum(np.searchsorted(named, chains.hashes), max(len(named) - 1, 0))
-    cut_up = named[at] == chains.hashes if len(named) else np.zeros(len(chains.hashes), dtype=np.bool_)
-    added = np.where(cut_up, count[at], 0) if len(named) else np.zeros(len(chains.hashes), dtype=np.int64)
-    behind = np.cumsum(added)
-    place = np.arange(len(added)) + behind
-    total = len(added) + int(behind[-1]) if len(added) else 0
-    hashes, depths, cuts = np.empty(total, np.uint64), np.empty(total, np.int64), np.zeros(total, np.int64)
-    hashes[place], depths[place] = chains.hashes, chains.depths
-    entries = np.repeat(np.flatnonzero(cut_up), added[cut_up])
-    number = np.arange(len(entries)) - np.repeat((behind - added)[cut_up], added[cut_up])
-    border = first[at[entries]] + number if len(entries) else entries
-    new = place[entries] - added[entries] + number
-    hashes[new], cuts[new] = borders.keys[border], borders.cuts[border]
-    depths[new] = chains.depths[entries - 1] + borders.cuts[border]
-    ends = chains.ends + behind[chains.ends - 1] if len(chains.ends) else chains.ends
-    return Chains(hashes=hashes, depths=depths, ends=ends, cuts=cuts)
+    """The chains with these borders inside their texts."""
+    return replace(chains, borders=borders)
 
 
 def _batches(texts: Texts) -> Iterator[Texts]:
     """Whole groups, as many at a time as their landmarks fit into memory."""
     starts = np.flatnonzero(np.diff(texts.groups, prepend=-1))
     counts = np.diff(starts, append=len(texts.groups))
-    size = np.minimum(np.maximum.reduceat(texts.chars, starts), _limits(texts.known)) * _landmark_counts(counts)
+    size = np.minimum(np.maximum.reduceat(texts.chars, starts), _limits(texts.known))
+    size = (size + _LANDMARK_COST) * _landmark_counts(counts)
     batch = np.cumsum(size) // _LANDMARK_BYTES
     for groups in np.split(np.arange(len(counts)), np.flatnonzero(np.diff(batch)) + 1):
         part = slice(int(starts[groups[0]]), int(starts[groups[-1]] + counts[groups[-1]]))
@@ -226,13 +234,15 @@ def _batches(texts: Texts) -> Iterator[Texts]:
 def _part(texts: Texts, part: slice, groups: Ints) -> Texts:
     return replace(
         texts,
-        ends=texts.ends[part],
+        numbers=texts.numbers[part],
         items=texts.items[part],
         blocks=texts.blocks[part],
         chars=texts.chars[part],
-        groups=texts.groups[part] - groups[0],
+        groups=texts.groups[part] - np.int32(groups[0]),
         heads=texts.heads[groups],
         known=texts.known[groups],
+        before=texts.before[groups],
+        above=texts.above[groups],
     )
 
 
@@ -244,25 +254,26 @@ def _limits(known: Ints) -> Ints:
     return np.maximum(known * _LOOK_AHEAD, _FIRST_LOOK)
 
 
-def _look(texts: Texts, source: TextSource) -> tuple[Borders, list[Texts]]:
-    """One look at some groups: their borders, and the texts that go on alike."""
+def _look(texts: Texts, source: TextSource, tree: _Tree) -> Texts | None:
+    """One look at some groups: add their borders, and return the texts that go on alike."""
     landmarks = _landmarks(texts, source)
     found = source.compare(texts.items, texts.blocks, texts.groups, landmarks)
     # One number a row (group, landmark, bytes): sorting rows as such takes many times as long.
-    numbers, row_of = np.unique(
-        (texts.groups * _MOST_LANDMARKS + found.nearest) << _BYTE_BITS | found.agreed, return_inverse=True
-    )
-    leads, agreed = numbers >> _BYTE_BITS, numbers & ((1 << _BYTE_BITS) - 1)
-    rows = np.stack((leads // _MOST_LANDMARKS, leads % _MOST_LANDMARKS, agreed), axis=1)
-    paths = list(_paths(rows, landmarks, texts.known))
-    length = np.array([len(path) for path in paths])[row_of]
-    flat = [border for row in row_of.tolist() for border in paths[row]]
-    keys = np.array([key for key, _ in flat], dtype=np.uint64)
-    cuts = np.array([cut for _, cut in flat], dtype=np.int64)
+    rows = texts.groups.astype(np.uint64)
+    for bits, column in ((_LANDMARK_BITS, found.nearest), (_BYTE_BITS, found.agreed)):
+        rows <<= np.uint64(bits)
+        rows |= column.astype(np.uint64)
+    kinds = np.unique(rows)
+    last_of = np.fromiter(_last_borders(kinds, landmarks, texts, tree), dtype=np.int32, count=len(kinds))
+    at, _ = look_up(rows, kinds)
+    last = last_of[at]
     # A landmark agrees with itself to its end; that is where its block ends anyway.
-    inside = cuts < np.repeat(texts.chars, length)
-    borders = Borders(ends=np.repeat(texts.ends, length)[inside], keys=keys[inside], cuts=cuts[inside])
-    return borders, _further(texts, found)
+    cuts, parents = (np.array(column, dtype=np.int32) for column in (tree.cuts, tree.parents))
+    at_end = np.flatnonzero(last >= 0)
+    at_end = at_end[cuts[last[at_end]] >= texts.chars[at_end]]
+    last[at_end] = parents[last[at_end]]
+    tree.last[texts.numbers] = last
+    return _further(texts, found, last)
 
 
 def _landmarks(texts: Texts, source: TextSource) -> list[Landmarks]:
@@ -270,48 +281,76 @@ def _landmarks(texts: Texts, source: TextSource) -> list[Landmarks]:
     starts = np.flatnonzero(np.diff(texts.groups, prepend=-1))
     wanted = _landmark_counts(np.diff(starts, append=len(texts.groups)))
     # Within a group texts stand in order of their hashes.
-    rank = np.arange(len(texts.groups)) - starts[texts.groups]
-    chosen = np.flatnonzero(rank < wanted[texts.groups])
-    read = source.read(texts.items[chosen], texts.blocks[chosen])
-    limits = _limits(texts.known)
+    chosen = np.repeat(starts - np.cumsum(wanted) + wanted, wanted) + np.arange(int(wanted.sum()))
+    chosen = chosen[np.lexsort((texts.blocks[chosen], texts.items[chosen]))]
+    limits = _limits(texts.known).tolist()
     grouped: list[list[bytes]] = [[] for _ in starts]
+    read = source.read(texts.items[chosen], texts.blocks[chosen])
     for group, text in zip(texts.groups[chosen].tolist(), read, strict=True):
-        grouped[group].append(text[: int(limits[group]) + _STEP])
+        grouped[group].append(text[: limits[group] + _STEP])
     return [
-        Landmarks(head=int(head), limit=int(limit), texts=tuple(sorted(set(marks))))
+        Landmarks(head=int(head), limit=limit, texts=tuple(sorted(set(marks))))
         for head, limit, marks in zip(texts.heads, limits, grouped, strict=True)
     ]
 
 
-def _paths(rows: Ints, landmarks: list[Landmarks], known: Ints) -> Iterator[tuple[tuple[int, int], ...]]:
-    """Per row (group, nearest landmark, bytes agreed; sorted), the borders that such a text has: key and characters."""
-    starts = np.flatnonzero(np.diff(rows[:, 0], prepend=-1))
-    for start, stop in zip(starts, np.append(starts[1:], len(rows)), strict=True):
-        group = int(rows[start, 0])
-        marks = landmarks[group]
-        pairs = [(int(nearest), int(agreed)) for _, nearest, agreed in rows[start:stop]]
-        near = [_common(one, other) for one, other in zip(marks.texts, marks.texts[1:], strict=False)]
-        found = [_borders_along(number, marks, near, pairs, int(known[group])) for number in range(len(marks.texts))]
-        for nearest, agreed in pairs:
-            yield tuple((key, cut) for depth, key, cut in found[nearest] if depth <= agreed)
+def _last_borders(rows: UInts, landmarks: list[Landmarks], texts: Texts, tree: _Tree) -> Iterator[int]:
+    """Per row (group, nearest landmark, bytes agreed; sorted), the last border that such a text has, -1 for none."""
+    numbers = rows.astype(np.int64)
+    leads, depths = numbers >> _BYTE_BITS, numbers & ((1 << _BYTE_BITS) - 1)
+    starts = np.flatnonzero(np.diff(leads >> _LANDMARK_BITS, prepend=-1))
+    for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=True):
+        nearest = (leads[start:stop] & (_MOST_LANDMARKS - 1)).tolist()
+        agreed = depths[start:stop].tolist()
+        group = int(leads[start]) >> _LANDMARK_BITS
+        paths = _paths(landmarks[group], list(zip(nearest, agreed, strict=True)), texts, group, tree)
+        above = int(texts.above[group])
+        for landmark, depth in zip(nearest, agreed, strict=True):
+            at = bisect_right(paths[landmark], depth, key=_depth)
+            yield paths[landmark][at - 1][1] if at else above
 
 
-def _borders_along(
-    number: int, marks: Landmarks, near: list[int], pairs: list[tuple[int, int]], known: int
-) -> list[tuple[int, int, int]]:
-    """The borders on one landmark's path, as bytes agreed, key and characters.
+def _depth(border: tuple[int, int]) -> int:
+    return border[0]
 
-    `near`: bytes on which each landmark agrees with the next; `pairs`: landmark and bytes of all texts. A text that
-    follows another landmark leaves this one where the two part, or before.
+
+def _paths(
+    marks: Landmarks, pairs: list[tuple[int, int]], texts: Texts, group: int, tree: _Tree
+) -> list[list[tuple[int, int]]]:
+    """Per landmark of a group, the borders on its path: the bytes before each, and its number in the tree.
+
+    `pairs`: landmark and bytes of all texts.
     """
-    places = {min(agreed, *_between(near, number, other), marks.limit) for other, agreed in pairs}
-    text, last, found = marks.texts[number], 0, []
+    near = [_common(one, other) for one, other in zip(marks.texts, marks.texts[1:], strict=False)]
+    known, before, above = int(texts.known[group]), int(texts.before[group]), int(texts.above[group])
+    numbers: dict[int, int] = {}
+    paths = []
+    for landmark, text in enumerate(marks.texts):
+        path, parent = [], above
+        for depth, cut in _cuts(landmark, marks, near, pairs, known):
+            key = inner_hash(marks.head, text[:cut])
+            if key not in numbers:
+                numbers[key] = tree.add(key, len(text[:cut].decode(errors="ignore")), parent, before)
+            parent = numbers[key]
+            path.append((depth, parent))
+        paths.append(path)
+    return paths
+
+
+def _cuts(
+    landmark: int, marks: Landmarks, near: list[int], pairs: list[tuple[int, int]], known: int
+) -> Iterator[tuple[int, int]]:
+    """Where texts leave a landmark, and where they are cut before that, both in bytes and from front to back.
+
+    `near`: bytes on which each landmark agrees with the next. A text that follows another landmark leaves this one
+    where the two part, or before.
+    """
+    places = {min(agreed, *_between(near, landmark, other), marks.limit) for other, agreed in pairs}
+    last = 0
     for depth in sorted(places):
         if depth >= known and depth >= last + _STEP:
-            cut = _cut_back(text, depth, known)
-            found.append((depth, inner_hash(marks.head, text[:cut]), len(text[:cut].decode(errors="ignore"))))
+            yield depth, _cut_back(marks.texts[landmark], depth, max(known, last))
             last = depth
-    return found
 
 
 def _between(near: list[int], one: int, other: int) -> list[int]:
@@ -333,38 +372,35 @@ def _cut_back(text: bytes, depth: int, known: int) -> int:
     return depth
 
 
-def _further(texts: Texts, found: Agreement) -> list[Texts]:
-    """The texts that go on alike behind a border: groups to look at again."""
-    _, groups, count = np.unique(found.onward, return_inverse=True, return_counts=True)
-    alike = (count[groups] >= 2) & (found.onward != 0)
-    if not alike.any():
-        return []
-    where = np.flatnonzero(alike)
-    where = where[np.lexsort((texts.ends[where], groups[where]))]
-    _, first, groups = np.unique(groups[where], return_index=True, return_inverse=True)
-    heads = texts.heads[texts.groups[where[first]]]
-    known = found.agreed[where[first]] + _STEP
-    return [
-        Texts(
-            ends=texts.ends[where],
-            items=texts.items[where],
-            blocks=texts.blocks[where],
-            chars=texts.chars[where],
-            groups=groups,
-            heads=heads,
-            known=known,
-        )
-    ]
+def _further(texts: Texts, found: Agreement, last: Ints32) -> Texts | None:
+    """The texts that go on alike behind a border, as groups to look at again."""
+    where = _alike(found.onward)
+    if not len(where):
+        return None
+    where = where[np.lexsort((texts.numbers[where], found.onward[where]))]
+    fresh = np.diff(found.onward[where], prepend=0) != 0
+    first = where[fresh]
+    of = texts.groups[first]
+    return Texts(
+        names=texts.names,
+        numbers=texts.numbers[where],
+        items=texts.items[where],
+        blocks=texts.blocks[where],
+        chars=texts.chars[where],
+        groups=np.cumsum(fresh, dtype=np.int32) - np.int32(1),
+        heads=texts.heads[of],
+        known=found.agreed[first].astype(np.int64) + _STEP,
+        before=texts.before[of],
+        above=last[first],
+    )
 
 
 def _together(parts: list[Texts]) -> Texts | None:
     """Groups of several looks as one list."""
     if not parts:
         return None
-    shift = np.cumsum([0, *(len(part.heads) for part in parts)])
-    joined = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("ends", "items", "blocks", "chars", "heads", "known")
-    }
+    shift = np.cumsum([0, *(len(part.heads) for part in parts)]).astype(np.int32)
+    columns = ("numbers", "items", "blocks", "chars", "heads", "known", "before", "above")
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
     groups = np.concatenate([part.groups + by for part, by in zip(parts, shift, strict=False)])
-    return Texts(groups=groups, **joined)
+    return Texts(names=parts[0].names, groups=groups, **joined)

@@ -103,7 +103,7 @@ def _joined(parts: list[_Part], count: int) -> Classes:
         class_of[part.items] = rank[part.class_of + before]
         before += len(part.nodes)
     first = np.empty(len(keys), dtype=np.int64)
-    first[class_of[::-1]] = np.arange(count - 1, -1, -1)
+    first[class_of[::-1]] = np.arange(count - 1, -1, -1, dtype=np.int32)
     return Classes(
         keys=keys,
         class_of=class_of,

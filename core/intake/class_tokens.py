@@ -1,6 +1,8 @@
 """Tokens of every class of the backlog, on the best basis there is: counted, measured, or estimated from its texts."""
 
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,19 @@ import polars as pl
 
 from core.intake.payloads import PayloadReader
 from core.prices import PriceBook, UnknownModel
-from core.store import Store
+from core.store import Store, Transaction
 from core.tokens.counting import Reach, TokenEstimate, learned_ratio, reaches_floor, token_factor
 from core.tokens.prompts import prompt_count, prompt_head
 
 # Texts of a class that are read: the mean of their lengths is known for all, tokens a character differ little.
 _SAMPLES = 8
+_COUNTS = {
+    "class_id": pl.String,
+    "prefix_count": pl.Float64,
+    "suffix_count_per_char": pl.Float64,
+    "counted_chars": pl.Int64,
+    "counted_items": pl.Int64,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,55 +42,62 @@ class ClassTokens:
 def class_tokens(store: Store, folder: Path, book: PriceBook, *, simulated: bool) -> dict[str, ClassTokens]:
     """The tokens of each class that has items never attempted, by class id.
 
-    `simulated`: whether the workspace works with the local server, whose counts are its own. Reads a few payloads
-    of each class.
+    `simulated`: whether the workspace works with the local server, whose counts are its own. Reads payloads only of
+    classes whose texts were never counted, as those that an older version imported.
     """
-    evidence = {
-        row["class_id"]: row for row in store.query("class_evidence", simulated=simulated).iter_rows(named=True)
-    }
-    samples = store.query("class_samples", most=_SAMPLES)
-    found = {}
+    evidence = store.query("class_evidence", simulated=simulated)
+    if not evidence["texts_counted"].all():
+        counts = count_texts(store, folder).select("class_id", "prefix_count", "suffix_count_per_char")
+        evidence = evidence.update(counts, on="class_id")
+    return {row["class_id"]: _estimate(row, book) for row in evidence.iter_rows(named=True)}
+
+
+def count_texts(store: Store, folder: Path) -> pl.DataFrame:
+    """Linear counts of the classes of the backlog whose texts are not counted yet, or in too few of their items.
+
+    Columns: class_id, prefix_count, suffix_count_per_char, counted_chars (of the prefix), counted_items. Reads a few
+    payloads of each class.
+    """
+    samples = store.query("class_samples", most=_SAMPLES, uncounted=True)
     with PayloadReader(folder) as payloads:
-        for (class_id,), items in samples.group_by("class_id", maintain_order=True):
-            known = evidence[class_id]
-            found[str(class_id)] = _estimate(known, _read(known, items, payloads), book)
-    return found
+        rows = [
+            (class_id, *_count(list(items), payloads))
+            for class_id, items in groupby(samples.iter_rows(named=True), key=itemgetter("class_id"))
+        ]
+    return pl.DataFrame(rows, schema=_COUNTS, orient="row")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Text:
-    """Linear counts of a class: of its prefix, a character of what follows, and what follows in the mean item."""
-
-    prefix: float
-    per_char: float
-    suffix: float
+def keep_counts(counts: pl.DataFrame, tx: Transaction) -> None:
+    """Store what `count_texts` found."""
+    tx.merge("set_class_counts", counts)
 
 
-def _read(known: dict[str, Any], items: pl.DataFrame, payloads: PayloadReader) -> _Text:
-    prefix = suffixes = 0.0
-    for item in items.iter_rows(named=True):
+def _count(items: list[dict[str, Any]], payloads: PayloadReader) -> tuple[float, float, int, int]:
+    of, prefix, suffixes = items[0], None, 0.0
+    for item in items:
         params = payloads.params(item["import_id"], item["payload_offset"], item["payload_bytes"])
-        prefix = prompt_count(prompt_head(params, known["prefix_blocks"], known["cut_chars"]))
+        if prefix is None:
+            prefix = prompt_count(prompt_head(params, of["prefix_blocks"], of["cut_chars"]))
         suffixes += max(prompt_count(params) - prefix, 0.0)
-    chars = items["chars"].sum() - items.height * known["prefix_chars"]
-    per_char = suffixes / chars if chars > 0 else 0.0
-    mean_chars = items["class_chars"][0] / items["class_items"][0] - known["prefix_chars"]
-    return _Text(prefix=prefix, per_char=per_char, suffix=per_char * mean_chars)
+    chars = sum(item["chars"] for item in items) - len(items) * of["prefix_chars"]
+    return prefix or 0.0, suffixes / chars if chars > 0 else 0.0, of["prefix_chars"], len(items)
 
 
-def _estimate(known: dict[str, Any], text: _Text, book: PriceBook) -> ClassTokens:
+def _estimate(known: dict[str, Any], book: PriceBook) -> ClassTokens:
     """What is certain of the prefix is taken as it is, and the results then tell of the rest alone."""
     factor, results = token_factor(book, known["model"]), known["items"]
-    suffixes = text.per_char * (known["chars"] - results * known["prefix_chars"])
+    text, per_char, chars = known["prefix_count"], known["suffix_count_per_char"], known["prefix_chars"]
+    suffix = per_char * (known["waiting_chars"] / known["waiting_items"] - chars)
+    suffixes = per_char * (known["chars"] - results * chars)
     prefix = _known_prefix(known)
     if prefix is not None:
         measured = max(known["tokens"] - results * prefix.tokens, 0.0)
         ratio = learned_ratio(suffixes, measured, results, factor)
-        whole = TokenEstimate.learned(ratio * text.suffix, results).plus(prefix.tokens)
+        whole = TokenEstimate.learned(ratio * suffix, results).plus(prefix.tokens)
     else:
-        ratio = learned_ratio(results * text.prefix + suffixes, known["tokens"], results, factor)
-        prefix = TokenEstimate.learned(ratio * text.prefix, results)
-        whole = TokenEstimate.learned(ratio * (text.prefix + text.suffix), results)
+        ratio = learned_ratio(results * text + suffixes, known["tokens"], results, factor)
+        prefix = TokenEstimate.learned(ratio * text, results)
+        whole = TokenEstimate.learned(ratio * (text + suffix), results)
     try:
         floor = book.model(known["model"]).cache_floor_tokens
     except UnknownModel:

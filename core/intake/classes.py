@@ -1,5 +1,6 @@
 """Classes of the stored backlog: grouped anew after every import, described by one of their items."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
@@ -10,7 +11,8 @@ import polars as pl
 
 from core.grouping.borders import Agreement, Landmarks, agreement, find_borders, open_texts, with_borders
 from core.grouping.classes import Classes, class_id, find_classes, floor_chars
-from core.grouping.prefix_tree import Chains, Ints, PrefixTree, grow
+from core.grouping.prefix_tree import Chains, Ints, Ints32, PrefixTree, grow
+from core.intake.class_tokens import count_texts, keep_counts
 from core.intake.payloads import PayloadReader
 from core.prices import PriceBook
 from core.requests.blocks import text_at
@@ -30,7 +32,8 @@ def regroup(store: Store, folder: Path, book: PriceBook, *, now: datetime) -> No
     """Find the classes of all items never attempted and store them; items already sent keep theirs.
 
     Some sent items of every class are looked at again, so that what comes in later joins the class that it
-    belongs to, and a class keeps its name while its prefix is edited.
+    belongs to, and a class keeps its name while its prefix is edited. The texts of classes that are new, or too few
+    of whose items were counted, are counted last: plans need no text then.
     """
     items = store.query("backlog_chains")
     if not items["class_id"].has_nulls():
@@ -55,6 +58,7 @@ def regroup(store: Store, folder: Path, book: PriceBook, *, now: datetime) -> No
         }
     )
     store.write(partial(_keep, classes, assigned, nodes))
+    store.write(partial(keep_counts, count_texts(store, folder)))
 
 
 def _keep(classes: pl.DataFrame, assigned: pl.DataFrame, nodes: pl.DataFrame, tx: Transaction) -> None:
@@ -90,11 +94,12 @@ class _Kept:
         row = self.items.row(item, named=True)
         return parse_params(self.reader.read(row["import_id"], row["payload_offset"], row["payload_bytes"]))
 
-    def read(self, items: Ints, blocks: Ints) -> list[bytes]:
+    def read(self, items: Ints32, blocks: Ints32) -> Iterator[bytes]:
         """The texts of these blocks."""
-        return [text_at(self.params(item), block) for item, block in zip(items.tolist(), blocks.tolist(), strict=True)]
+        for item, block in zip(items.tolist(), blocks.tolist(), strict=True):
+            yield text_at(self.params(item), block)
 
-    def compare(self, items: Ints, blocks: Ints, groups: Ints, landmarks: list[Landmarks]) -> Agreement:
+    def compare(self, items: Ints32, blocks: Ints32, groups: Ints32, landmarks: list[Landmarks]) -> Agreement:
         """Compare each text with the landmarks of its group."""
         return Agreement.of(
             agreement(text_at(self.params(item), block), landmarks[group])

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,9 @@ import polars as pl
 from core.executors import open_executor
 from core.grouping.borders import find_borders, open_texts, with_borders
 from core.grouping.classes import Classes, class_id, find_classes, floor_chars
-from core.grouping.prefix_tree import grow
-from core.intake.scanning import FileTexts, Scan, scan
+from core.grouping.prefix_tree import PrefixTree, grow
+from core.intake.file_texts import FileTexts
+from core.intake.scanning import Scan, scan
 from core.prices import PriceBook
 from core.requests.shards import shards_of
 from core.tokens.counting import prefix_tokens
@@ -49,35 +50,58 @@ class Grouping:
     reasons: tuple[tuple[str, int, str], ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class FileClasses:
+    """Files scanned, the tree of what they share with all borders inside texts, and their classes."""
+
+    scan: Scan
+    tree: PrefixTree
+    found: Classes
+
+
+def find_file_classes(
+    paths: Iterable[Path], book: PriceBook, *, executor: str, details: bool = False, model: str | None = None
+) -> FileClasses:
+    """Scan files and find their classes, where `executor` says (see `open_executor`); the same ones everywhere."""
+    files = list(paths)
+    shards = shards_of(files, _SHARD_BYTES)
+    with open_executor(executor, work_bytes=sum(path.stat().st_size for path in files)) as pool:
+        scanned = scan(shards, pool, details=details, model=model)
+        chains = scanned.chains
+        texts = open_texts(chains, scanned.heads)
+        # They have told what they can, and take as much room as the chains.
+        scanned = replace(scanned, heads=scanned.heads[:0].copy())
+        if texts is not None:
+            chains = with_borders(chains, find_borders(texts, FileTexts(shards, scanned, pool)))
+    tree = grow(chains)
+    floors = np.array([floor_chars(book, name) for name in scanned.model_names] or [0])
+    return FileClasses(scan=scanned, tree=tree, found=find_classes(chains, tree, floors[scanned.models]))
+
+
 def group_files(
     paths: Iterable[Path], book: PriceBook, *, executor: str = "auto", assignments: bool = False
 ) -> Grouping:
     """Group all requests of the files; a `custom_id` that comes again counts once, or is rejected if it differs.
 
     `executor` as in `open_executor`: the groups are the same whatever it is. Raises `FileUnreadable`,
-    `FileTornApart`, `ShardFailed` or `ExecutorUnreachable`.
+    `FileTornApart`, `ShardFailed` or `ClusterUnreachable`.
     """
     began = time.perf_counter()
-    files = list(paths)
-    shards = shards_of(files, _SHARD_BYTES)
-    with open_executor(executor, work_bytes=sum(path.stat().st_size for path in files)) as pool:
-        scanned = scan(shards, pool, keep_ids=assignments)
-        chains = scanned.chains
-        if (texts := open_texts(chains, scanned.heads)) is not None:
-            chains = with_borders(chains, find_borders(texts, FileTexts(shards, scanned, pool)))
-    tree = grow(chains)
-    floors = np.array([floor_chars(book, model) for model in scanned.model_names] or [0])
-    found = find_classes(chains, tree, floors[scanned.models])
+    classes = find_file_classes(paths, book, executor=executor, details=assignments)
+    scanned, found, depths = classes.scan, classes.found, classes.scan.chains.depths
     ids = pl.Series([class_id(int(key)) for key in found.keys], dtype=pl.String)
+    names = scanned.details.ids if scanned.details else ()
+    chars = int(depths[scanned.chains.ends - 1].sum(dtype=np.int64))
     return Grouping(
-        requests=len(chains.ends),
+        requests=len(found.class_of),
         rejected=len(scanned.rejects),
         bytes=scanned.bytes,
         seconds=round(time.perf_counter() - began, 3),
-        shareable=tree.shared_chars / max(int(chains.depths[chains.ends - 1].sum(dtype=np.int64)), 1),
+        shareable=classes.tree.shared_chars / max(chars, 1),
         groups=_groups(found, ids, scanned, book),
         assignments=pl.DataFrame(
-            {"custom_id": scanned.ids, "group_id": ids.gather(found.class_of[: len(scanned.ids)])}
+            {"custom_id": names, "group_id": ids.gather(found.class_of[: len(names)])},
+            schema={"custom_id": pl.String, "group_id": pl.String},
         ),
         reasons=scanned.rejects,
     )

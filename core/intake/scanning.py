@@ -4,9 +4,8 @@ A scan keeps of a request only its chain, and of its text nothing: a million req
 read again to find borders inside texts is read shard by shard, too.
 """
 
-import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,9 +16,8 @@ import numpy as np
 from xxhash import xxh3_64_intdigest
 
 from core.executors import run_shards
-from core.grouping.borders import Agreement, Landmarks, agreement
-from core.grouping.prefix_tree import Chains, Ints, UInts
-from core.requests.blocks import chain_of, text_at
+from core.grouping.prefix_tree import Bools, Chains, Ints, UInts
+from core.requests.blocks import chain_of
 from core.requests.lines import Oversize
 from core.requests.request import NotARequest, parse_request
 from core.requests.shards import Shard, read_shard
@@ -30,11 +28,31 @@ _OTHER_PROMPT = "custom_id came before with another prompt"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Details:
+    """What grouping does not need of requests, but a plan does: `ids`, `max_tokens` and `sizes` (bytes of the line) per
+    item, and `overheads` (bytes of a mark) per entry."""
+
+    ids: tuple[str, ...]
+    max_tokens: Ints
+    sizes: Ints
+    overheads: Ints
+
+    def of(self, items: Ints, entries: Bools) -> "Details":
+        """Those of some items, given in ascending order, with their entries."""
+        return Details(
+            ids=tuple(self.ids[item] for item in items),
+            max_tokens=self.max_tokens[items],
+            sizes=self.sizes[items],
+            overheads=self.overheads[entries],
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ScannedShard:
     """What one shard holds: chains flat and by item, and the lines that are no requests.
 
     Per entry `hashes`, `depths`, `heads`; per item `ends`, `lines` (number within the shard), `models` (position in
-    `model_names`), `id_hashes`, and `ids` (only where asked for). `rejects`: line and reason.
+    `model_names`) and `id_hashes`. `rejects`: line and reason; `details` only where asked for.
     """
 
     hashes: UInts
@@ -45,10 +63,10 @@ class ScannedShard:
     models: Ints
     model_names: tuple[str, ...]
     id_hashes: UInts
-    ids: tuple[str, ...]
     rejects: tuple[tuple[int, str], ...]
     line_count: int
     bytes: int
+    details: Details | None
 
 
 class _Column:
@@ -68,11 +86,12 @@ class _Column:
         return np.concatenate(self._packed)
 
 
-def scan_shard(shard: Shard, *, keep_ids: bool) -> ScannedShard:
-    """Read every line of a shard; this is the map step, and runs anywhere."""
+def scan_shard(shard: Shard, *, details: bool, model: str | None) -> ScannedShard:
+    """Read every line of a shard, as if all were for `model` where one is given; this is the map step."""
     hashes, heads, id_hashes = (_Column(np.uint64) for _ in range(3))
-    depths, lengths, lines, models = (_Column(np.int32) for _ in range(4))
-    columns = (hashes, heads, id_hashes, depths, lengths, lines, models)
+    depths, lengths, lines, models, sizes = (_Column(np.int32) for _ in range(5))
+    max_tokens, overheads = _Column(np.int64), _Column(np.int16)
+    columns = (hashes, heads, id_hashes, depths, lengths, lines, models, sizes, max_tokens, overheads)
     ids: list[str] = []
     names: dict[str, int] = {}
     rejects: list[tuple[int, str]] = []
@@ -86,7 +105,10 @@ def scan_shard(shard: Shard, *, keep_ids: bool) -> ScannedShard:
         size += len(line)
         try:
             request = parse_request(line)
-            chain, reach, _, starts = chain_of(request.params)
+            params = request.params
+            if model:
+                params.model = model
+            chain, reach, costs, starts = chain_of(params)
         except NotARequest as wrong:
             if not line.isspace():
                 rejects.append((number, str(wrong)))
@@ -96,10 +118,13 @@ def scan_shard(shard: Shard, *, keep_ids: bool) -> ScannedShard:
         heads.fresh += starts
         lengths.fresh.append(len(chain))
         lines.fresh.append(number)
-        models.fresh.append(names.setdefault(request.params.model, len(names)))
+        models.fresh.append(names.setdefault(params.model, len(names)))
         id_hashes.fresh.append(xxh3_64_intdigest(request.custom_id.encode()))
-        if keep_ids:
+        if details:
             ids.append(request.custom_id)
+            max_tokens.fresh.append(params.max_tokens)
+            sizes.fresh.append(len(line))
+            overheads.fresh += costs
         if len(hashes.fresh) > _PACK:
             for column in columns:
                 column.pack()
@@ -112,10 +137,14 @@ def scan_shard(shard: Shard, *, keep_ids: bool) -> ScannedShard:
         models=models.values(),
         model_names=tuple(names),
         id_hashes=id_hashes.values(),
-        ids=tuple(ids),
         rejects=tuple(rejects),
         line_count=number,
         bytes=size,
+        details=Details(
+            ids=tuple(ids), max_tokens=max_tokens.values(), sizes=sizes.values(), overheads=overheads.values()
+        )
+        if details
+        else None,
     )
 
 
@@ -133,15 +162,18 @@ class Scan:
     model_names: tuple[str, ...]
     shards: Ints
     lines: Ints
-    ids: tuple[str, ...]
     rejects: tuple[tuple[str, int, str], ...]
     bytes: int
+    details: Details | None
 
 
-def scan(shards: Sequence[Shard], executor: Executor, *, keep_ids: bool = False) -> Scan:
-    """Scan the shards and merge what they hold. Raises what reading a shard raises, or `ShardFailed`."""
+def scan(shards: Sequence[Shard], executor: Executor, *, details: bool = False, model: str | None = None) -> Scan:
+    """Scan the shards and merge what they hold; `model` takes the place of every request's own.
+
+    Raises what reading a shard raises, or `ShardFailed`.
+    """
     merged = _Merged()
-    for shard, part in run_shards(partial(scan_shard, keep_ids=keep_ids), shards, executor):
+    for shard, part in run_shards(partial(scan_shard, details=details, model=model), shards, executor):
         merged.add(shard, part)
     return merged.scan(shards)
 
@@ -154,8 +186,8 @@ class _Merged:
         self._hashes, self._heads, self._id_hashes = array("Q"), array("Q"), array("Q")
         self._depths, self._lines, self._models, self._shards = array("i"), array("i"), array("i"), array("i")
         self._ends = array("q")
+        self._details: list[Details] = []
         self._names: dict[str, int] = {}
-        self._ids: list[str] = []
         self._rejects: list[tuple[str, int, str]] = []
         self._lines_before: list[int] = []
         self._lines_of: dict[Path, int] = {}
@@ -178,7 +210,7 @@ class _Merged:
             (self._ends, ends),
         ):
             column.frombytes(values.tobytes())
-        self._ids += part.ids
+        self._details += [part.details] if part.details else []
         self._rejects += [(shard.path.name, line + before, reason) for line, reason in part.rejects]
         self._lines_before.append(before)
         self._lines_of[shard.path] = before + part.line_count
@@ -197,11 +229,20 @@ class _Merged:
             model_names=tuple(self._names),
             shards=np.frombuffer(self._shards, dtype=np.int32),
             lines=np.frombuffer(self._lines, dtype=np.int32),
-            ids=tuple(self._ids),
             rejects=tuple(self._rejects),
             bytes=self._bytes,
+            details=_joined(self._details) if self._details else None,
         )
         return _once_each(whole, np.frombuffer(self._id_hashes, dtype=np.uint64), shards, self._lines_before)
+
+
+def _joined(parts: list[Details]) -> Details:
+    return Details(
+        ids=tuple(name for part in parts for name in part.ids),
+        max_tokens=np.concatenate([part.max_tokens for part in parts]),
+        sizes=np.concatenate([part.sizes for part in parts]),
+        overheads=np.concatenate([part.overheads for part in parts]),
+    )
 
 
 def _once_each(scan: Scan, id_hashes: UInts, shards: Sequence[Shard], lines_before: list[int]) -> Scan:
@@ -219,99 +260,14 @@ def _once_each(scan: Scan, id_hashes: UInts, shards: Sequence[Shard], lines_befo
         for shard, line in zip(scan.shards[wrong].tolist(), scan.lines[wrong].tolist(), strict=True)
     ]
     kept = np.sort(order[~again])
+    entries = scan.chains.entries(kept)
     return replace(
         scan,
         chains=scan.chains.of(kept),
-        heads=scan.heads[scan.chains.entries(kept)],
+        heads=scan.heads[entries],
         models=scan.models[kept],
         shards=scan.shards[kept],
         lines=scan.lines[kept],
-        ids=tuple(scan.ids[item] for item in kept) if scan.ids else (),
+        details=scan.details.of(kept, entries) if scan.details else None,
         rejects=scan.rejects + tuple(rejects),
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Reading:
-    """Texts to be read from one shard, in order of their lines; `landmarks` and `groups` to compare them with."""
-
-    shard: Shard
-    lines: Ints
-    blocks: Ints
-    groups: Ints
-    landmarks: tuple[Landmarks, ...]
-
-    def __str__(self) -> str:
-        return str(self.shard)
-
-
-@dataclass(frozen=True)
-class FileTexts:
-    """The texts of scanned files, read again from where they stand (a `TextSource`)."""
-
-    shards: Sequence[Shard]
-    scan: Scan
-    executor: Executor
-
-    def read(self, items: Ints, blocks: Ints) -> list[bytes]:
-        """The texts of these blocks of items, in this order."""
-        order, readings = self._readings(items, blocks, np.zeros_like(items), ())
-        texts = [text for _, part in run_shards(_read, readings, self.executor) for text in part]
-        return [texts[place] for place in np.argsort(order)]
-
-    def compare(self, items: Ints, blocks: Ints, groups: Ints, landmarks: list[Landmarks]) -> Agreement:
-        """Compare each text with the landmarks of its group, where it stands."""
-        order, readings = self._readings(items, blocks, groups, landmarks)
-        parts = [part for _, part in run_shards(_compare, readings, self.executor)]
-        back = np.argsort(order)
-        return Agreement(
-            nearest=np.concatenate([part.nearest for part in parts])[back],
-            agreed=np.concatenate([part.agreed for part in parts])[back],
-            onward=np.concatenate([part.onward for part in parts])[back],
-        )
-
-    def _readings(
-        self, items: Ints, blocks: Ints, groups: Ints, landmarks: Sequence[Landmarks]
-    ) -> tuple[Ints, list[_Reading]]:
-        """What to read from each shard, and the order in which it comes."""
-        shards, lines = self.scan.shards[items], self.scan.lines[items]
-        order = np.lexsort((blocks, lines, shards))
-        readings = []
-        for part in np.split(order, np.flatnonzero(np.diff(shards[order])) + 1):
-            needed, own = np.unique(groups[part], return_inverse=True)
-            readings.append(
-                _Reading(
-                    shard=self.shards[shards[part[0]]],
-                    lines=lines[part],
-                    blocks=blocks[part],
-                    groups=own,
-                    landmarks=tuple(landmarks[group] for group in needed) if landmarks else (),
-                )
-            )
-        return order, readings
-
-
-def _read(reading: _Reading) -> list[bytes]:
-    return list(_texts(reading))
-
-
-def _compare(reading: _Reading) -> Agreement:
-    landmarks = reading.landmarks
-    return Agreement.of(
-        agreement(text, landmarks[group]) for text, group in zip(_texts(reading), reading.groups.tolist(), strict=True)
-    )
-
-
-def _texts(reading: _Reading) -> Iterator[bytes]:
-    """The wanted texts; lines that hold none are not even parsed."""
-    wanted = zip(reading.lines.tolist(), reading.blocks.tolist(), strict=True)
-    line, block = next(wanted)
-    for number, raw in read_shard(reading.shard):
-        if number < line or isinstance(raw, Oversize):
-            continue
-        params = parse_request(raw).params
-        while number == line:
-            yield text_at(params, block)
-            line, block = next(wanted, (sys.maxsize, 0))
-        if line == sys.maxsize:
-            return

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -52,59 +54,73 @@ def count_classes(
     """Ask for the prefix of every class of the backlog, then for a few whole items of each; at most `budget` calls.
 
     The dearest class comes first. What was answered once, or billed, is not asked again, a refusal included. Ends for
-    now where the API cannot be reached, has had enough, or holds the account; what was answered until then is kept.
+    now where the API cannot be reached, has had enough, or holds the account. All answers are kept at the end, in one
+    write: who dies on the way asks for them again, which is free.
     """
     counts = store.query("token_counts", simulated=gateway.simulated)
     known = {(row["content_key"], row["model"]): row["tokens"] for row in counts.iter_rows(named=True)}
-    asked = refused = 0
-    with PayloadReader(folder) as payloads:
-        for question in _questions(_classes(store, book, gateway, now), known, payloads):
-            if asked == budget:
-                return Counting(asked=asked, refused=refused, left=True)
-            try:
-                tokens = gateway.count_tokens(question.params) - question.less
-            except NotCountable:
-                tokens, refused = None, refused + 1
-            except (GatewayDown, AccountHeld) as error:
-                return Counting(asked=asked, refused=refused, left=True, stopped=error)
-            asked += 1
-            answer = {
-                "content_key": question.key,
-                "model": question.params["model"],
-                "tokens": tokens,
-                "counted_at": now,
-                "simulated": gateway.simulated,
-            }
-            known[question.key, question.params["model"]] = tokens
-            store.write(partial(_keep, answer))
-    return Counting(asked=asked, refused=refused, left=False)
+    answers: list[tuple[str, str, int | None]] = []
+    try:
+        with PayloadReader(folder) as payloads:
+            for question in _questions(_classes(store, book, gateway, now), known, payloads):
+                if len(answers) == budget:
+                    return _counting(answers, left=True)
+                try:
+                    tokens = gateway.count_tokens(question.params) - question.less
+                except NotCountable:
+                    tokens = None
+                except (GatewayDown, AccountHeld) as error:
+                    return _counting(answers, left=True, stopped=error)
+                known[question.key, question.params["model"]] = tokens
+                answers.append((question.key, question.params["model"], tokens))
+        return _counting(answers, left=False)
+    finally:
+        if answers:
+            store.write(partial(_keep, _answer_rows(answers, gateway, now)))
 
 
-def _keep(answer: dict[str, Any], tx: Transaction) -> None:
-    tx.run("add_token_count", **answer)
+def _counting(
+    answers: list[tuple[str, str, int | None]], *, left: bool, stopped: GatewayDown | AccountHeld | None = None
+) -> Counting:
+    refused = sum(tokens is None for _, _, tokens in answers)
+    return Counting(asked=len(answers), refused=refused, left=left, stopped=stopped)
+
+
+def _answer_rows(answers: list[tuple[str, str, int | None]], gateway: Gateway, now: datetime) -> pl.DataFrame:
+    schema = {"content_key": pl.String, "model": pl.String, "tokens": pl.Int64}
+    return pl.DataFrame(answers, schema=schema, orient="row").with_columns(
+        counted_at=pl.lit(now), simulated=pl.lit(gateway.simulated)
+    )
+
+
+def _keep(answers: pl.DataFrame, tx: Transaction) -> None:
+    tx.merge("add_token_counts", answers)
 
 
 def _classes(
     store: Store, book: PriceBook, gateway: Gateway, now: datetime
-) -> list[tuple[dict[str, Any], pl.DataFrame]]:
+) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Every class of the backlog, with samples of its items; the one whose input costs most comes first."""
+    samples = store.query("class_samples", most=_ITEMS, uncounted=False).iter_rows(named=True)
+    items = {name: list(rows) for name, rows in groupby(samples, key=itemgetter("class_id"))}
     evidence = store.query("class_evidence", simulated=gateway.simulated)
-    known = {row["class_id"]: row for row in evidence.iter_rows(named=True)}
-    samples = store.query("class_samples", most=_ITEMS)
-    classes = [(known[name], items) for (name,), items in samples.group_by("class_id", maintain_order=True)]
-    return sorted(classes, key=lambda of: (-_worth(of[0]["model"], of[1], book, now), of[0]["class_id"]))
+    prices = {model: _price(book, model, now) for model in evidence["model"].unique()}
+    classes = sorted(
+        evidence.iter_rows(named=True), key=lambda of: (-prices[of["model"]] * of["waiting_chars"], of["class_id"])
+    )
+    return [(of, items[of["class_id"]]) for of in classes]
 
 
-def _worth(model: str, items: pl.DataFrame, book: PriceBook, now: datetime) -> Decimal:
-    """The price of the class's characters as if each were a token; 0 where the model has none."""
+def _price(book: PriceBook, model: str, now: datetime) -> Decimal:
+    """Of a token of input; 0 where the model has none."""
     try:
-        return book.rates(model, at=now).input * int(items["class_chars"][0])
+        return book.rates(model, at=now).input
     except (UnknownModel, UnpricedModel):
         return Decimal(0)
 
 
 def _questions(
-    classes: list[tuple[dict[str, Any], pl.DataFrame]],
+    classes: list[tuple[dict[str, Any], list[dict[str, Any]]]],
     known: dict[tuple[str, str], int | None],
     payloads: PayloadReader,
 ) -> Iterator[_Question]:
@@ -118,13 +134,13 @@ def _questions(
         if (_TURN_KEY, model) not in known:
             yield _Question(key=_TURN_KEY, params={"model": model, "messages": [_TURN]})
         if (turn := known[_TURN_KEY, model]) is not None:
-            head = prompt_head(_params(items.row(0, named=True), payloads), of["prefix_blocks"], of["cut_chars"])
+            head = prompt_head(_params(items[0], payloads), of["prefix_blocks"], of["cut_chars"])
             yield _Question(key=key, params={**head, "messages": [*head["messages"], _TURN]}, less=turn)
     for of, items in classes:
         if known.get((_TURN_KEY, of["model"]), 0) is None:
             continue  # nothing of this model can be counted
         missing = _ITEMS - of["items"]
-        for item in items.iter_rows(named=True):
+        for item in items:
             if missing > 0 and (item["content_hash"], of["model"]) not in known:
                 missing -= 1
                 yield _Question(key=item["content_hash"], params=_params(item, payloads))

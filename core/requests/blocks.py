@@ -33,7 +33,7 @@ _SYSTEM_OPENING, _OPENINGS = _SYSTEM ^ _BORDER, {role: salt ^ _BORDER for role, 
 # Before the bytes of a block that is not plain text: JSON never holds it raw.
 _OPAQUE = b"\x1e"
 
-HEAD_BYTES = 128
+HEAD_BYTES = 64
 """Texts that agree on so many bytes are looked at more closely: they may share more than that (less never pays)."""
 
 
@@ -69,13 +69,13 @@ def chain_of(params: Params) -> Chain:
         scope, data, chars = _scope_hash(params.model), content.encode(), len(content)
         if not system:
             seed = scope ^ _OPENINGS[message.role]
-            head = _hash(data[:HEAD_BYTES], seed) if chars >= HEAD_BYTES else 0
+            head = _hash(data[:HEAD_BYTES], seed) if len(data) >= HEAD_BYTES else 0
             return [scope, _hash(data, seed)], [0, chars], [0, STRING_MARK_BYTES if chars else 0], [0, head]
         lead, depth, seed = system.encode(), len(system), scope ^ _SYSTEM_OPENING
-        first = _hash(lead[:HEAD_BYTES], seed) if depth >= HEAD_BYTES else 0
+        first = _hash(lead[:HEAD_BYTES], seed) if len(lead) >= HEAD_BYTES else 0
         after = _hash(lead, seed)
         seed = after ^ _OPENINGS[message.role]
-        head = _hash(data[:HEAD_BYTES], seed) if chars >= HEAD_BYTES else 0
+        head = _hash(data[:HEAD_BYTES], seed) if len(data) >= HEAD_BYTES else 0
         return (
             [scope, after, _hash(data, seed)],
             [0, depth, depth + chars],
@@ -111,7 +111,7 @@ def _add_content(chain: Chain, content: str | list[Raw], salt: int) -> bool:
     hashes, depths, overheads, heads = chain
     if isinstance(content, str):
         data, seed = content.encode(), hashes[-1] ^ salt ^ _BORDER
-        heads.append(_head(data, len(content), seed))
+        heads.append(_head(data, seed))
         hashes.append(_hash(data, seed))
         depths.append(depths[-1] + len(content))
         overheads.append(STRING_MARK_BYTES if content else 0)
@@ -122,7 +122,7 @@ def _add_content(chain: Chain, content: str | list[Raw], salt: int) -> bool:
         kind = block.get("type")
         if kind == "text" and block.keys() <= _TEXT_KEYS:
             data, chars = block["text"].encode(), len(block["text"])
-            heads.append(_head(data, chars, hashes[-1] ^ salt ^ border))
+            heads.append(_head(data, hashes[-1] ^ salt ^ border))
         else:
             has_images |= kind == "image"
             data = _OPAQUE + without_mark(block)
@@ -135,8 +135,8 @@ def _add_content(chain: Chain, content: str | list[Raw], salt: int) -> bool:
     return has_images
 
 
-def _head(data: bytes, chars: int, seed: int) -> int:
-    return _hash(data[:HEAD_BYTES], seed) if chars >= HEAD_BYTES else 0
+def _head(data: bytes, seed: int) -> int:
+    return _hash(data[:HEAD_BYTES], seed) if len(data) >= HEAD_BYTES else 0
 
 
 def inner_hash(head: int, data: bytes) -> int:

@@ -100,7 +100,10 @@ def test_an_idle_page_notices_the_inbox(
         idle(page)
         requests.rename(workspace_dir / "inbox" / "dropped.jsonl")
 
-        expect(page.get_by_text(f"dropped.jsonl: {ITEMS} added, 0 known, 0 replaced, 1 rejected")).to_be_visible(timeout=30_000)
+        said = f"dropped.jsonl: {ITEMS} added, 0 known, 0 replaced, 1 rejected"
+        expect(page.get_by_text(said)).to_be_visible(timeout=30_000)
+            timeout=30_000
+        )
     noise[:] = [line for line in noise if "/_stcore/" not in line]
 
 

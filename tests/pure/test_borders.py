@@ -3,7 +3,6 @@
 from itertools import combinations, pairwise
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,10 +22,17 @@ texts = st.lists(pieces, max_size=8).map(lambda parts: HEAD + "".join(parts))
 
 def inner(chains: Chains) -> list[dict[int, int]]:
     """Per item, its borders inside texts: key to characters."""
+    borders = chains.borders
+    last = {} if borders is None else dict(zip(borders.texts.tolist(), borders.last.tolist(), strict=True))
     found = []
     for start, end in pairwise([0, *chains.ends.tolist()]):
-        cuts = np.zeros(end - start, dtype=np.int64) if chains.cuts is None else chains.cuts[start:end]
-        found.append({int(key): int(cut) for key, cut in zip(chains.hashes[start:end], cuts, strict=True) if cut})
+        its = {}
+        for name in chains.hashes[start:end].tolist():
+            border = last.get(name, -1)
+            while borders is not None and border >= 0:
+                its[int(borders.keys[border])] = int(borders.cuts[border])
+                border = int(borders.parents[border])
+        found.append(its)
     return found
 
 
