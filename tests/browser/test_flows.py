@@ -102,8 +102,6 @@ def test_an_idle_page_notices_the_inbox(
 
         said = f"dropped.jsonl: {ITEMS} added, 0 known, 0 replaced, 1 rejected"
         expect(page.get_by_text(said)).to_be_visible(timeout=30_000)
-            timeout=30_000
-        )
     noise[:] = [line for line in noise if "/_stcore/" not in line]
 
 
