@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.grouping.borders import Agreement, Landmarks, agreement, find_borders, open_texts, with_borders
+from core.grouping.borders import find_borders, open_texts, with_borders
 from core.grouping.classes import Classes, find_classes
+from core.grouping.landmarks import Agreement, Landmarks, agreement
 from core.grouping.prefix_tree import Chains, Ints32, grow
 from core.requests.blocks import chain_of, text_at
 from core.requests.request import Params, parse_request

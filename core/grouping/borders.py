@@ -7,29 +7,24 @@ group of its own, until none is left.
 """
 
 from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
 
 import numpy as np
 
-from core.grouping.prefix_tree import AT_ONCE, Borders, Chains, Ints, Ints8, Ints32, UInts, again, look_up
+from core.grouping.exact_tree import common_prefix
+from core.grouping.landmarks import STEP, Agreement, Landmarks, TextSource
+from core.grouping.prefix_tree import AT_ONCE, Borders, Chains, Ints, Ints32, UInts, again, look_up
 from core.requests.blocks import HEAD_BYTES, inner_hash
 
 # Landmarks of a group: one for every so many texts, at most so many. Which ones is told by their hashes.
 _TEXTS_A_LANDMARK, _LANDMARK_BITS = 8, 3
 _MOST_LANDMARKS = 1 << _LANDMARK_BITS
-# Bytes that a border must lie behind the one before it, that texts must agree on to be looked at again, and that
-# one may be cut back to end at a line or a word: so much may be shared and not be found.
-_STEP = 16
-# Bytes that are compared at once, at first: most texts agree on their head and much of what follows it.
-_STRIDE = 64
 # A landmark is read up to here at first, then up to so many times what is known to be shared.
 _FIRST_LOOK, _LOOK_AHEAD = 1 << 16, 4
 # Bits that hold the length of any text: no request is longer than 32 MB.
 _BYTE_BITS = 26
-_AGREEMENT = np.dtype([("nearest", np.int8), ("agreed", np.int32), ("onward", np.uint64)])
 # Landmarks held in memory at once, and what one takes besides its text.
 _LANDMARK_BYTES, _LANDMARK_COST = 16 << 20, 400
 
@@ -55,45 +50,6 @@ class Texts:
     known: Ints
     before: UInts
     above: Ints32
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Landmarks:
-    """What a group of texts is compared with: sorted texts, cut off at `limit` bytes and a step."""
-
-    head: int
-    limit: int
-    texts: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Agreement:
-    """Per text: which landmark it follows furthest (`nearest`), for how many bytes, and the hash a step after that.
-
-    `onward` is 0 where the text ends before that.
-    """
-
-    nearest: Ints8
-    agreed: Ints32
-    onward: UInts
-
-    @classmethod
-    def of(cls, found: Iterable[tuple[int, int, int]]) -> Self:
-        """From what `agreement` said of each text."""
-        rows = np.fromiter(found, dtype=_AGREEMENT)
-        return cls(nearest=rows["nearest"], agreed=rows["agreed"], onward=rows["onward"])
-
-
-class TextSource(Protocol):
-    """Where the texts of items can be read again."""
-
-    def read(self, items: Ints32, blocks: Ints32) -> Iterable[bytes]:
-        """The texts of these blocks, in this order, which is that of the items."""
-        ...
-
-    def compare(self, items: Ints32, blocks: Ints32, groups: Ints32, landmarks: list[Landmarks]) -> Agreement:
-        """`agreement` of each text with the landmarks of its group, in this order."""
-        ...
 
 
 class _Tree:
@@ -126,38 +82,6 @@ class _Tree:
             levels=np.frombuffer(self.levels, dtype=np.int32),
             before=np.frombuffer(self.before, dtype=np.uint64),
         )
-
-
-def agreement(text: bytes, landmarks: Landmarks) -> tuple[int, int, int]:
-    """The nearest landmark, the bytes on which the text agrees with it, and the hash a step further (or 0)."""
-    marks = landmarks.texts
-    at = bisect_left(marks, text)
-    nearest, agreed = -1, -1
-    for candidate in (at - 1, at):
-        if 0 <= candidate < len(marks):
-            common = _common(text, marks[candidate])
-            if common > agreed:
-                nearest, agreed = candidate, common
-    agreed = min(agreed, landmarks.limit)
-    further = agreed + _STEP
-    return nearest, agreed, inner_hash(landmarks.head, text[:further]) if len(text) >= further else 0
-
-
-def _common(one: bytes, other: bytes) -> int:
-    """Bytes on which two texts agree: gallop, then halve."""
-    end = min(len(one), len(other))
-    low, step = 0, _STRIDE
-    while low < end:
-        high = min(low + step, end)
-        if one[low:high] != other[low:high]:
-            break
-        low, step = high, step * 4
-    else:
-        return end
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle)
-    return low
 
 
 def open_texts(chains: Chains, heads: UInts) -> Texts | None:
@@ -287,7 +211,7 @@ def _landmarks(texts: Texts, source: TextSource) -> list[Landmarks]:
     grouped: list[list[bytes]] = [[] for _ in starts]
     read = source.read(texts.items[chosen], texts.blocks[chosen])
     for group, text in zip(texts.groups[chosen].tolist(), read, strict=True):
-        grouped[group].append(text[: limits[group] + _STEP])
+        grouped[group].append(text[: limits[group] + STEP])
     return [
         Landmarks(head=int(head), limit=limit, texts=tuple(sorted(set(marks))))
         for head, limit, marks in zip(texts.heads, limits, grouped, strict=True)
@@ -321,7 +245,7 @@ def _paths(
 
     `pairs`: landmark and bytes of all texts.
     """
-    near = [_common(one, other) for one, other in zip(marks.texts, marks.texts[1:], strict=False)]
+    near = [common_prefix(one, other) for one, other in zip(marks.texts, marks.texts[1:], strict=False)]
     known, before, above = int(texts.known[group]), int(texts.before[group]), int(texts.above[group])
     numbers: dict[int, int] = {}
     paths = []
@@ -348,7 +272,7 @@ def _cuts(
     places = {min(agreed, *_between(near, landmark, other), marks.limit) for other, agreed in pairs}
     last = 0
     for depth in sorted(places):
-        if depth >= known and depth >= last + _STEP:
+        if depth >= known and depth >= last + STEP:
             yield depth, _cut_back(marks.texts[landmark], depth, max(known, last))
             last = depth
 
@@ -363,7 +287,7 @@ def _cut_back(text: bytes, depth: int, known: int) -> int:
     """The last end of a line, else of a word, shortly before `depth`; else the last whole character."""
     if depth == len(text):
         return depth
-    least = max(depth - _STEP, known)
+    least = max(depth - STEP, known)
     for border in (b"\n", b" "):
         if (at := text.rfind(border, least, depth)) >= 0:
             return at + 1
@@ -389,7 +313,7 @@ def _further(texts: Texts, found: Agreement, last: Ints32) -> Texts | None:
         chars=texts.chars[where],
         groups=np.cumsum(fresh, dtype=np.int32) - np.int32(1),
         heads=texts.heads[of],
-        known=found.agreed[first].astype(np.int64) + _STEP,
+        known=found.agreed[first].astype(np.int64) + STEP,
         before=texts.before[of],
         above=last[first],
     )

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from core.grouping.borders import Agreement, Landmarks, agreement, find_borders, open_texts, with_borders
+from core.grouping.borders import find_borders, open_texts, with_borders
 from core.grouping.classes import Classes, class_id, find_classes, floor_chars
+from core.grouping.landmarks import Agreement, Landmarks, agreement
 from core.grouping.prefix_tree import Chains, Ints, Ints32, PrefixTree, grow
 from core.intake.class_tokens import count_texts, keep_counts
 from core.intake.payloads import PayloadReader
@@ -32,8 +33,8 @@ def regroup(store: Store, folder: Path, book: PriceBook, *, now: datetime) -> No
     """Find the classes of all items never attempted and store them; items already sent keep theirs.
 
     Some sent items of every class are looked at again, so that what comes in later joins the class that it
-    belongs to, and a class keeps its name while its prefix is edited. The texts of classes that are new, or too few
-    of whose items were counted, are counted last: plans need no text then.
+    belongs to, and a class keeps its name while its prefix is edited. The texts of classes with a new prefix or
+    new items are counted last, so that no plan needs to read any.
     """
     items = store.query("backlog_chains")
     if not items["class_id"].has_nulls():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.executors import run_shards
-from core.grouping.borders import Agreement, Landmarks, agreement
+from core.grouping.landmarks import Agreement, Landmarks, agreement
 from core.grouping.prefix_tree import Ints, Ints32
 from core.intake.scanning import Scan
 from core.requests.blocks import text_at

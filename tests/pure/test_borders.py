@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.grouping import borders
+from core.grouping.landmarks import STEP
 from core.grouping.prefix_tree import Chains
 from core.requests.blocks import HEAD_BYTES
 from tests.grouping import chains_of_requests, classes, parts
@@ -15,7 +16,7 @@ from tests.strategies import Json, request
 
 HEAD = "You are a careful clerk who reads what customers write and answers in one word. " * 2
 # A border may lie so far before the place where two texts part: a step, and what is cut back to a word's end.
-SLACK = 3 * borders._STEP
+SLACK = 3 * STEP
 pieces = st.sampled_from(["alpha ", "beta\n", "gamma", "δέλτα ", "x" * 70, "long words here and there " * 9, "🙂" * 30])
 texts = st.lists(pieces, max_size=8).map(lambda parts: HEAD + "".join(parts))
 

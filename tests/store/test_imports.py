@@ -238,31 +238,6 @@ def test_another_body_under_a_taken_id_is_refused_by_name(desk: Desk) -> None:
     assert rejects["source"].to_list() == ["requests.jsonl"] * 2
 
 
-def test_corrected_lines_take_the_place_of_what_waits(desk: Desk) -> None:
-    """Under the same ids, in one step; what was sent stays what it was, and says so."""
-    desk.take(b"\n".join(line(name, request(name)) for name in "abc"))
-    sent = pl.DataFrame({"item_id": ["c"], "job_id": ["j"], "custom_id": ["j-c"], "class_id": ["k"], "model": ["m"]})
-    marks = sent.with_columns(
-        marks=pl.lit([], dtype=pl.List(pl.Int16)),
-        split_chars=pl.lit(None, dtype=pl.Int64),
-        entry_id=pl.lit(None, dtype=pl.String),
-    )
-    desk.store.write(lambda tx: tx.merge("claim_items", marks))
-    corrected = b"\n".join(line(name, request(name.upper())) for name in "abcd")
-    path = desk.folder / "corrected.jsonl"
-    path.write_bytes(corrected + b"\n" + line("b", request("again")))
-    report = import_file(desk.store, desk.folder, path, now=NOW, replace=True)
-
-    assert (report.added, report.replaced, report.known, report.rejected) == (1, 2, 0, 2)
-    reasons = desk.store.query("rejects", import_id=report.import_id)["reason"].to_list()
-    assert [reason.split(":")[0] for reason in reasons] == [
-        "custom_id was sent with other content already",
-        "custom_id is already taken by an item with other content",
-    ]
-    said = {item["item_id"]: desk.params_of(item)["messages"][0]["content"] for item in desk.items().to_dicts()}
-    assert said == {"a": "A", "b": "B", "d": "D"}
-
-
 def test_the_same_request_in_other_words_is_known(desk: Desk) -> None:
     """Key order, spaces, escapes and cache marks are no other content."""
     desk.take(
