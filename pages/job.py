@@ -60,7 +60,14 @@ def _figures(job: dict[str, Any]) -> None:
             formats.money(formats.per_thousand(job["unit_cost_usd"])),
             note=say("job.unit_cost_note"),
         )
-        frame.metric("job.hit_rate", formats.percent(job["hit_rate"]), note=say("job.hit_rate_note"))
+        frame.metric("job.hit_rate", formats.percent(job["hit_rate"]), note=_predicted_hits(job))
+
+
+def _predicted_hits(job: dict[str, Any]) -> str:
+    if job["predicted_hit_rate"] is None:
+        return say("job.hit_rate_note")
+    basis = term("basis", job["prediction_basis"])
+    return say("job.hit_rate_predicted", rate=formats.percent(job["predicted_hit_rate"]), basis=basis)
 
 
 def _progress(job: dict[str, Any]) -> None:

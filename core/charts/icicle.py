@@ -58,7 +58,7 @@ def _chart(bands: Bands) -> alt.LayerChart:
         "left:Q",
         scale=alt.Scale(domain=[-_MODEL_STRIP * longest, longest], nice=False, zero=False),
         axis=alt.Axis(
-            title="tokens of prompt (estimated), as it is read",
+            title="tokens of prompt (estimated), as it is read; square-root scale",
             values=[_place(tick) for tick in (0, *_TICKS) if _place(tick) <= longest],
             labelExpr="format(round(datum.value * datum.value), '~s')",
             labelOverlap=True,

@@ -31,7 +31,7 @@ def group(arguments: argparse.Namespace) -> Document:
     if arguments.assignments:
         grouping.assignments.write_parquet(arguments.assignments)
     _say_rejects(grouping.reasons)
-    return {
+    return _problems(grouping.requests, grouping.rejected) | {
         "requests": grouping.requests,
         "rejected": grouping.rejected,
         "bytes": grouping.bytes,
@@ -55,7 +55,12 @@ def cache_plan(arguments: argparse.Namespace) -> Document:
     _say_rejects(plan.rejects)
     document = asdict(plan)
     del document["rejects"]
-    return document
+    return document | _problems(plan.requests, plan.rejected)
+
+
+def _problems(requests: int, rejected: int) -> Document:
+    """What makes the command fail: files in which not one line is a request."""
+    return {} if requests or not rejected else {"problems": [f"not one of {rejected:,} lines is a request"]}
 
 
 def _say_rejects(rejects: Sequence[tuple[str, int, str]]) -> None:
@@ -86,7 +91,7 @@ def doctor(arguments: argparse.Namespace) -> Document:
     files = request_files(arguments.files)
     report = doctor_files(files, PriceBook.load(), now=utc_now(), runs_a_month=arguments.runs_a_month)
     _say_rejects(report.reasons)
-    document = report.document()
+    document = report.document() | _problems(report.examination.requests, len(report.reasons))
     if arguments.rewrite:
         findings = report.examination.findings
         document["rewritten"] = [asdict(written) for written in rewrite_files(files, arguments.rewrite, findings)]

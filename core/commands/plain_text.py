@@ -8,8 +8,7 @@ _ROWS = 40
 _CENT = Decimal("0.01")
 _COLUMNS = {
     "classes": ("items", "class_name", "model", "prefix_tokens", "cacheable"),
-    "findings": ("saving_month_usd", "items", "automatic", "model", "path", "character", "title"),
-    "groups": ("items", "model", "prefix_tokens", "cacheable", "id"),
+    "groups": ("items", "name", "model", "prefix_tokens", "cacheable", "id"),
     "imports": ("source", "lines", "added", "known", "replaced", "rejected", "rejects_file"),
     "jobs": (
         "job_id",
@@ -25,8 +24,25 @@ _COLUMNS = {
     "reasons": ("line", "custom_id", "reason"),
     "repairs": ("job_id", "items", "repairable", "causes", "predicted_usd", "repair_job_id"),
     "rewritten": ("target", "lines", "changed"),
+    "caching": (
+        "items",
+        "class_name",
+        "model",
+        "prefix_tokens",
+        "lifetime",
+        "plain_usd",
+        "planned_usd",
+        "split_usd",
+        "reasons",
+    ),
+    "history": ("class_name", "model", "jobs", "actual", "predicted", "basis", "strayed"),
+    "findings": ("saving_month_usd", "items", "automatic", "model", "path", "character", "title"),
     "causes": ("cause", "action", "items", "says"),
 }
+
+
+# Tables that are called alike and show something else.
+_TABLES = {("plan", "jobs"): "plan", ("cache-plan", "classes"): "caching", ("caching", "planned"): "caching"}
 
 
 def plain(verb: str, document: Document) -> str:
@@ -36,10 +52,10 @@ def plain(verb: str, document: Document) -> str:
         if isinstance(value, dict):
             lines += [plain(verb, value)] if value else []
         elif _is_table(value):
-            columns = _COLUMNS.get("plan" if verb == "plan" and name == "jobs" else name)
+            columns = _COLUMNS.get(_TABLES.get((verb, name), name))
             lines += ["", *_table(list(value), columns or tuple(value[0]))] if value else []
             for row in value:
-                lines += [plain(verb, {"reasons": row["reasons"]})] if row.get("reasons") else []
+                lines += [plain(verb, {"reasons": row["reasons"]})] if name == "imports" and row.get("reasons") else []
         elif name == "notes":
             lines += ["", *value]
         elif isinstance(value, str) and "\n" in value:
@@ -73,4 +89,6 @@ def _cell(name: str, value: Any) -> str:
         return f"{value:.2%}"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(part).replace("_", " ") for part in value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if isinstance(value, float) else str(value)

@@ -14,8 +14,8 @@ from core.requests.rendering import path_name
 _SHOWN_IDS = 5
 _MICRO = Decimal("0.000001")
 BASIS = (
-    "estimated: tokens from bytes, list prices of the day, one primed one-hour cache entry a prefix; "
-    "measured on the prompts as they are and as they would be"
+    "estimated: tokens from bytes, list prices of the day, one primed one-hour cache entry a prefix, which all others "
+    "read; measured on the prompts as they are and as they would be"
 )
 BASIS_SAMPLED = f"{BASIS}; on a sample, scaled to all requests"
 

@@ -10,6 +10,8 @@ from core.requests.rendering import Place, Rendered
 # Further below, the added examples would outweigh the prompt itself.
 _NEAR = 0.5
 _SHOWN = 120
+# Bytes of a block that are only what each request is wrapped in.
+_WRAPPER = 64
 
 
 def find_below_floor(scope: Scope) -> Iterator[Suspicion]:
@@ -39,6 +41,7 @@ def _suspicion(scope: Scope, found: list[tuple[float, int, list[int]]]) -> Suspi
     place = _border(prompt, depth)
     block = prompt.blocks[place.block - 1]
     end = prompt.content(block).decode()[: place.character][-_SHOWN:]
+    shortest = min(depth for _, depth, _ in found)
     missing = f"{scope.tariff.floor - depth:,.0f}"
     examples = f"(further examples, about {missing} characters)"
     return Suspicion(
@@ -54,14 +57,18 @@ def _suspicion(scope: Scope, found: list[tuple[float, int, list[int]]]) -> Suspi
             "prefixes": f"{len(found):,} prefix{'es' if len(found) > 1 else ''}",
             "share": f"{depth / scope.tariff.floor:.0%}",
             "missing": missing,
+            "others": f" (the others need up to {scope.tariff.floor - shortest:,.0f})" if len(found) > 1 else "",
         },
     )
 
 
 def _border(prompt: Rendered, depth: int) -> Place:
-    """Where examples would go: before the last line of the prefix, or at the end of the block before it."""
+    """Where examples would go: before the last line of the prefix, or at the end of the block before it.
+
+    A block of which hardly more than an opening tag is shared belongs to each request, and is left alone.
+    """
     number, path, character = prompt.place(depth)
     line = prompt.content(prompt.blocks[number - 1]).decode().rfind("\n", 0, character) + 1
-    if line or number == 1:
+    if line > _WRAPPER or number == 1:
         return Place(number, path, line)
     return prompt.place(prompt.blocks[number - 2].end)

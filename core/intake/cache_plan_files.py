@@ -14,19 +14,18 @@ import polars as pl
 from core.caching.class_caching import ClassCaching
 from core.caching.learned import Learned
 from core.caching.plan import plan_caching
-from core.grouping.classes import Classes, class_id
-from core.intake.group_files import find_file_classes
-from core.intake.scanning import Scan
+from core.grouping.classes import class_id
+from core.intake.group_files import FileClasses, class_prefix, find_file_classes
 from core.prices import PriceBook
 from core.settings import Settings
-from core.tokens.counting import prefix_tokens
+from core.tokens.counting import token_factor
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilesCachePlan:
     """How the classes of some files would meet the cache, the dearest first.
 
-    Every figure is an estimate: tokens from characters, output from max_tokens, reads as documented in `widths`.
+    Every figure is an estimate: tokens from the text, output from max_tokens, reads as documented in `widths`.
     `plain_usd`, `planned_usd`: of all classes that have a price; `rejects`: file, line and why.
     """
 
@@ -57,7 +56,7 @@ def plan_files(
     read = find_file_classes(paths, book, executor=executor, details=True, model=model)
     classes: tuple[ClassCaching, ...] = ()
     second_round_usd = Decimal(0)
-    backlog = _backlog(read.scan, read.found, book)
+    backlog = _backlog(read, book)
     if backlog is not None:
         plan = plan_caching(backlog, book=book, settings=settings, now=now, learned=Learned())
         classes, second_round_usd = plan.classes, plan.second_round_usd
@@ -77,21 +76,25 @@ def _lists(values: npt.NDArray[Any], ends: npt.NDArray[Any]) -> pl.Series:
     return pl.DataFrame({"of": of, "value": values}).group_by("of", maintain_order=True).agg("value")["value"]
 
 
-def _backlog(scanned: Scan, found: Classes, book: PriceBook) -> pl.DataFrame | None:
+def _backlog(read: FileClasses, book: PriceBook) -> pl.DataFrame | None:
     """The requests as `plan_caching` takes them; None where there is none."""
+    scanned, found = read.scan, read.found
     details = scanned.details
     if details is None or not details.ids:
         return None
     models = [scanned.model_names[int(scanned.models[first])] for first in found.first]
     tokens, cacheable = zip(
-        *(prefix_tokens(book, name, int(chars)) for name, chars in zip(models, found.prefix_chars, strict=True)),
+        *(class_prefix(text, book, model) for text, model in zip(read.texts, models, strict=True)),
         strict=True,
     )
     ids = [class_id(int(key)) for key in found.keys]
     classes = pl.DataFrame(
         {
             "class_id": ids,
-            "class_name": [f"like {details.ids[int(first)]}" for first in found.first],
+            "class_name": [text.name for text in read.texts],
+            "suffix_ratio": [
+                text.per_char * token_factor(book, model) for text, model in zip(read.texts, models, strict=True)
+            ],
             "model": models,
             "prefix_blocks": found.prefix_blocks,
             "cut_chars": found.cuts,

@@ -17,7 +17,7 @@ from core.intake.class_tokens import count_texts, keep_counts
 from core.intake.payloads import PayloadReader
 from core.prices import PriceBook
 from core.requests.blocks import text_at
-from core.requests.passages import passages
+from core.requests.passages import first_text, passages, shortened
 from core.requests.request import Params, parse_params
 from core.store import Store, Transaction
 from core.tokens.counting import prefix_tokens
@@ -48,9 +48,10 @@ def regroup(store: Store, folder: Path, book: PriceBook, *, now: datetime) -> No
         floors = items["model"].replace_strict(
             {model: floor_chars(book, model) for model in items["model"].unique()}, return_dtype=pl.Int64
         )
-        found = find_classes(chains, grow(chains), floors.to_numpy())
+        tree = grow(chains)
+        found = find_classes(chains, tree, floors.to_numpy())
         names = _names(found, items["class_id"])
-        classes = _class_rows(found, names, kept, book, now)
+        classes = _told_apart(_class_rows(found, names, kept, book, now), found, names, tree, kept)
         nodes = _node_rows(grow(chains.of(waiting)), dict(zip(found.keys.tolist(), names, strict=True)), kept)
     assigned = pl.DataFrame(
         {
@@ -138,11 +139,11 @@ def _class_rows(found: Classes, names: list[str], kept: _Kept, book: PriceBook, 
         item, blocks = int(found.first[position]), int(found.prefix_blocks[position])
         model, chars = kept.items["model"][item], int(found.prefix_chars[position])
         tokens, cacheable = prefix_tokens(book, model, chars)
-        text = _head(kept.params(item)) if chars else ""
+        text = first_text(kept.params(item)) if chars else ""
         rows.append(
             {
                 "class_id": names[position],
-                "name": _short(text, _NAME_CHARS) if chars else f"Unshared requests, {model}",
+                "name": shortened(text, _NAME_CHARS) if chars else f"Unshared requests, {model}",
                 "model": model,
                 "prefix_blocks": blocks,
                 "cut_chars": int(found.cuts[position]),
@@ -154,6 +155,21 @@ def _class_rows(found: Classes, names: list[str], kept: _Kept, book: PriceBook, 
             }
         )
     return pl.DataFrame(rows)
+
+
+def _told_apart(classes: pl.DataFrame, found: Classes, names: list[str], tree: PrefixTree, kept: _Kept) -> pl.DataFrame:
+    """Classes that begin alike, named by where they part: by how each goes on behind the prefix above its own."""
+    alike = classes.filter(pl.col("prefix_chars") > 0, pl.col("name").is_duplicated())["class_id"].to_list()
+    position = {name: at for at, name in enumerate(names)}
+    node = {int(key): at for at, key in enumerate(tree.keys)} if alike else {}
+    renamed = {}
+    for name in alike:
+        at = position[name]
+        parent = int(tree.parent[node[int(found.keys[at])]])
+        renamed[name] = shortened(_behind(kept.params(int(found.first[at])), tree, parent), _NAME_CHARS)
+    return classes.with_columns(
+        name=pl.col("class_id").replace_strict(renamed, default=pl.col("name"), return_dtype=pl.String)
+    )
 
 
 def _node_rows(tree: PrefixTree, names: dict[int, str], kept: _Kept) -> pl.DataFrame:
@@ -184,14 +200,4 @@ def _node_rows(tree: PrefixTree, names: dict[int, str], kept: _Kept) -> pl.DataF
 def _behind(params: Params, tree: PrefixTree, parent: int) -> str:
     """How the prompt goes on behind a node."""
     passage = passages(params)[int(tree.blocks[parent])]
-    return _short(" ".join(passage.text[int(tree.cuts[parent]) :][: 4 * _EXCERPT_CHARS].split()), _EXCERPT_CHARS)
-
-
-def _head(params: Params) -> str:
-    """The first text of a request: what a person would know it by."""
-    texts = (" ".join(passage.text.split()) for passage in passages(params) if passage.is_text)
-    return next((text for text in texts if text), params.model)
-
-
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1].rsplit(" ", 1)[0] + "…"
+    return shortened(" ".join(passage.text[int(tree.cuts[parent]) :][: 4 * _EXCERPT_CHARS].split()), _EXCERPT_CHARS)

@@ -97,6 +97,8 @@ def _texts(reading: _Reading) -> Iterator[bytes]:
     wanted = zip(reading.lines.tolist(), reading.blocks.tolist(), strict=True)
     line, block = next(wanted)
     for number, raw in read_shard(reading.shard):
+        if isinstance(raw, Oversize):
+            raw.spool.close()
         if number < line or isinstance(raw, Oversize):
             continue
         params = parse_request(raw).params

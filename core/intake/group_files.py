@@ -12,11 +12,12 @@ from core.executors import open_executor
 from core.grouping.borders import find_borders, open_texts, with_borders
 from core.grouping.classes import Classes, class_id, find_classes, floor_chars
 from core.grouping.prefix_tree import PrefixTree, grow
+from core.intake.class_texts import ClassText, class_texts
 from core.intake.file_texts import FileTexts
 from core.intake.scanning import Scan, scan
-from core.prices import PriceBook
+from core.prices import PriceBook, UnknownModel
 from core.requests.shards import shards_of
-from core.tokens.counting import prefix_tokens
+from core.tokens.counting import TokenEstimate, reaches_floor, token_factor
 
 # Small enough for two processes to share a file of a quarter gigabyte evenly, large enough to be worth a message.
 _SHARD_BYTES = 32 << 20
@@ -27,6 +28,7 @@ class Group:
     """One class found in the files; `inside_text`: its prefix ends within a text, not with a block."""
 
     id: str
+    name: str
     model: str
     items: int
     prefix_chars: int
@@ -57,6 +59,7 @@ class FileClasses:
     scan: Scan
     tree: PrefixTree
     found: Classes
+    texts: list[ClassText]
 
 
 def find_file_classes(
@@ -73,9 +76,20 @@ def find_file_classes(
         scanned = replace(scanned, heads=scanned.heads[:0].copy())
         if texts is not None:
             chains = with_borders(chains, find_borders(texts, FileTexts(shards, scanned, pool)))
-    tree = grow(chains)
-    floors = np.array([floor_chars(book, name) for name in scanned.model_names] or [0])
-    return FileClasses(scan=scanned, tree=tree, found=find_classes(chains, tree, floors[scanned.models]))
+        tree = grow(chains)
+        floors = np.array([floor_chars(book, name) for name in scanned.model_names] or [0])
+        found = find_classes(chains, tree, floors[scanned.models])
+        return FileClasses(scan=scanned, tree=tree, found=found, texts=class_texts(shards, scanned, found, pool))
+
+
+def class_prefix(text: ClassText, book: PriceBook, model: str) -> tuple[int, bool]:
+    """Estimated tokens of a class's prefix on a model, and whether it surely reaches the model's cache floor."""
+    estimate = TokenEstimate.learned(text.prefix * token_factor(book, model), 0)
+    try:
+        floor = book.model(model).cache_floor_tokens
+    except UnknownModel:
+        return round(estimate.tokens), False
+    return round(estimate.tokens), text.prefix > 0 and reaches_floor(estimate, floor) == "yes"
 
 
 def group_files(
@@ -98,7 +112,7 @@ def group_files(
         bytes=scanned.bytes,
         seconds=round(time.perf_counter() - began, 3),
         shareable=classes.tree.shared_chars / max(chars, 1),
-        groups=_groups(found, ids, scanned, book),
+        groups=_groups(classes, ids, book),
         assignments=pl.DataFrame(
             {"custom_id": names, "group_id": ids.gather(found.class_of[: len(names)])},
             schema={"custom_id": pl.String, "group_id": pl.String},
@@ -107,18 +121,20 @@ def group_files(
     )
 
 
-def _groups(found: Classes, ids: pl.Series, scanned: Scan, book: PriceBook) -> tuple[Group, ...]:
+def _groups(classes: FileClasses, ids: pl.Series, book: PriceBook) -> tuple[Group, ...]:
+    scanned, found, texts = classes.scan, classes.found, classes.texts
     groups = []
     for position, name in enumerate(ids):
         model = scanned.model_names[int(scanned.models[found.first[position]])]
-        chars = int(found.prefix_chars[position])
-        tokens, cacheable = prefix_tokens(book, model, chars)
+        text = texts[position]
+        tokens, cacheable = class_prefix(text, book, model)
         groups.append(
             Group(
                 id=name,
+                name=text.name,
                 model=model,
                 items=int(found.items[position]),
-                prefix_chars=chars,
+                prefix_chars=int(found.prefix_chars[position]),
                 prefix_tokens=tokens,
                 cacheable=cacheable,
                 inside_text=bool(found.cuts[position]),

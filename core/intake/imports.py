@@ -240,13 +240,14 @@ class _Intake:
         for line in chunk:
             known = stored.get(line.item_id)
             content = new[line.item_id].content_hash if line.item_id in new else known and known["content_hash"]
-            if content == line.content_hash:
-                report.known += 1
-            elif content is None:
+            if content is None:
                 new[line.item_id] = line
             elif self.replace and known and known["waits"] and line.item_id not in new:
+                # Equal content too: its parameters may be gone from disk.
                 new[line.item_id] = line
                 replaced.append(line.item_id)
+            elif content == line.content_hash:
+                report.known += 1
             else:
                 reason = _SENT if self.replace and known and not known["waits"] else _OTHER_BODY
                 rejects.add(line.number, reason, line.raw, size=len(line.raw), custom_id=line.item_id)

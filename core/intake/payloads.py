@@ -6,6 +6,8 @@ from typing import IO, Any, Self
 
 import orjson
 
+from core.errors import LotwiseError
+
 
 def without_marks(params: dict[str, Any]) -> dict[str, Any]:
     """Take every cache mark out of the parameters (in place): where to mark is the plan's to say."""
@@ -20,6 +22,10 @@ def without_marks(params: dict[str, Any]) -> dict[str, Any]:
             for block in blocks:
                 block.pop("cache_control", None)
     return params
+
+
+class PayloadsMissing(LotwiseError):
+    """The requests of an import are no longer on disk. Import its file again with --replace: what waits is restored."""
 
 
 class PayloadWriter:
@@ -62,7 +68,11 @@ class PayloadReader:
         """The parameters at this place, as JSON."""
         file = self._files.get(import_id)
         if file is None:
-            file = self._files[import_id] = payload_path(self._folder, import_id).open("rb")
+            try:
+                file = payload_path(self._folder, import_id).open("rb")
+            except FileNotFoundError as error:
+                raise PayloadsMissing(file=payload_path(self._folder, import_id)) from error
+            self._files[import_id] = file
         file.seek(offset)
         return file.read(size)
 

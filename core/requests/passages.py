@@ -29,6 +29,17 @@ def passages(params: Params) -> list[Passage]:
     ]
 
 
+def first_text(params: Params) -> str:
+    """The first text of a request: what a person would know it by; its model where it has none."""
+    texts = (" ".join(passage.text.split()) for passage in passages(params) if passage.is_text)
+    return next((text for text in texts if text), params.model)
+
+
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many characters, cut off at a word."""
+    return text if len(text) <= most else text[: most - 1].rsplit(" ", 1)[0] + "…"
+
+
 def _texts(blocks: list[Raw]) -> Iterator[tuple[str, bool]]:
     for raw in blocks:
         block = orjson.loads(memoryview(raw))

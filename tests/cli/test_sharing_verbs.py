@@ -21,7 +21,7 @@ def test_group_needs_no_workspace(call: Call, requests_file: Path, workspace_dir
     assert shown["bytes"] == requests_file.stat().st_size
     assert shown["seconds"] >= 0
     first = shown["groups"][0]
-    assert set(first) == {"id", "model", "items", "prefix_chars", "prefix_tokens", "cacheable", "inside_text"}
+    assert set(first) == {"id", "name", "model", "items", "prefix_chars", "prefix_tokens", "cacheable", "inside_text"}
     assert (first["items"], first["model"], first["cacheable"]) == (12, "claude-sonnet-5-5", True)
     assert sum(group["items"] for group in shown["groups"]) == 20
     frame = pl.read_parquet(assignments)

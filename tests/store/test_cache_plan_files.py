@@ -38,7 +38,7 @@ def test_what_shares_a_prefix_is_primed_and_the_rest_explained(tmp_path: Path) -
     assert set(found) == {("primed_1h",), ("needs_split", "ends_inside_text"), ("shares_nothing",)}
     primed = found[("primed_1h",)]
     assert (primed.items, primed.marks, primed.lifetime, primed.primers) == (20, (1,), "1h", 1)
-    assert primed.class_name == "like i0"
+    assert primed.class_name.startswith("Extract every field of the invoice.")
     assert (found["needs_split", "ends_inside_text"].split_usd or 0) > 0
     assert of.requests == 32
     assert of.planned_usd is not None

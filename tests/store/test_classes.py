@@ -118,3 +118,20 @@ def test_the_tree_of_what_waits_is_kept_for_its_picture(shelf: Shelf) -> None:
     shelf.send(found)
     shelf.take_in(**{f"z{n}": request(f"{n}") for n in range(3)})
     assert shelf.store.query("prefix_nodes")["items"].to_list() == [3]
+
+
+def test_classes_that_begin_alike_are_named_by_where_they_part(shelf: Shelf) -> None:
+    """One instruction, many documents: nobody knows twelve classes of one name apart."""
+    documents = {name: f"{title} " * 900 for name, title in (("p", "Of prices"), ("q", "Of quality"))}
+    shelf.take_in(
+        **{
+            f"{name}{n}": request(
+                [{"type": "text", "text": document}, {"type": "text", "text": f"{n}?"}], system=GUIDE[:400]
+            )
+            for name, document in documents.items()
+            for n in range(5)
+        }
+    )
+
+    names = {row["class_name"][:9] for row in shelf.classes().values()}
+    assert names == {"Of prices", "Of qualit"}
