@@ -142,10 +142,10 @@ def _why_not(row: dict[str, Any], costs: Costs, under_floor: frozenset[str]) -> 
     rates = costs.rates.get(row["class_id"])
     if rates is None:
         return "unpriced"
-    of, cautious = rates.multipliers, costs.expected[row["class_id"]].rate.cautious
+    of, rate = rates.multipliers, costs.expected[row["class_id"]].rate
     likely = [life for life, alive in costs.alive.items() if 2 * alive > 1] or list(costs.alive)
     least = min(least_items(write=of.write(life), read=of.read) for life in likely)
-    risky = all(cautious <= break_even_hit_rate(write=of.write(life), read=of.read) for life in costs.alive)
+    break_evens = [break_even_hit_rate(write=of.write(life), read=of.read) for life in costs.alive]
     rules = {
         "shares_nothing": not row["prefix_chars"],
         "under_floor_measured": row["prefix_key"] in under_floor,
@@ -153,31 +153,32 @@ def _why_not(row: dict[str, Any], costs: Costs, under_floor: frozenset[str]) -> 
         "not_markable": not row["markable"],
         "needs_split": costs.split_usd.get(row["class_id"], 0.0) > 0,
         "too_few": row["items"] < least,
-        "reads_too_rare": risky,
+        "reads_too_rare": not any(rate.surely_above(share) for share in break_evens),
     }
     return next((rule for rule, binds in rules.items() if binds), "dearer")
 
 
 def _refused(row: dict[str, Any], rates: ClassRates, primed: Mapping[Lifetime, float | None]) -> Iterator[Refused]:
     """Ways that somebody may think of, with what they cost more than the plan."""
-    planned, plain, of = row["planned_usd"], row["plain_usd"], rates.multipliers
-    shared = row["shared_tokens"] if row["prefix_chars"] else 0.0
-
-    def way(name: str, usd: float) -> Iterator[Refused]:
-        if usd > planned:
-            yield Refused(way=name, extra_usd=money(usd - planned) or Decimal(0))
-
-    if row["prefix_chars"] and shared < rates.floor:
+    if row["prefix_chars"] and row["shared_tokens"] < rates.floor:
         # Ignored by the API without a word: no premium, no read.
         yield Refused(way="mark_below_floor", extra_usd=Decimal(0))
-    elif row["prefix_chars"]:
-        cold = row["items"] * shared * rates.input
-        yield from way("unprimed_5m", plain + cold * (of.write_5m - 1))
-        yield from way("unprimed_1h", plain + cold * (of.write_1h - 1))
-        for life, usd in primed.items():
-            if life != row["lifetime"] and usd is not None:
-                yield from way(f"primed_{life}", usd)
+    planned = row["planned_usd"]
+    for way, usd in _other_ways(row, rates, primed):
+        if usd is not None and usd > planned:
+            yield Refused(way=way, extra_usd=money(usd - planned) or Decimal(0))
+
+
+def _other_ways(
+    row: dict[str, Any], rates: ClassRates, primed: Mapping[Lifetime, float | None]
+) -> Iterator[tuple[str, float | None]]:
+    plain, of = row["plain_usd"], rates.multipliers
+    if row["prefix_chars"] and row["shared_tokens"] >= rates.floor:
+        cold = row["items"] * row["shared_tokens"] * rates.input
+        yield "unprimed_5m", plain + cold * (of.write_5m - 1)
+        yield "unprimed_1h", plain + cold * (of.write_1h - 1)
+        yield from ((f"primed_{life}", usd) for life, usd in primed.items() if life != row["lifetime"])
         if row["marked"]:
-            yield from way("no_marks", plain)
+            yield "no_marks", plain
     if row["prompt_tokens"] >= rates.floor * row["items"]:
-        yield from way("automatic", plain + row["prompt_tokens"] * rates.input * (of.write_5m - 1))
+        yield "automatic", plain + row["prompt_tokens"] * rates.input * (of.write_5m - 1)

@@ -1,6 +1,5 @@
 """What items cost as planned and without caching: tokens from characters, dollars from the prices of the day. Pure."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,25 +53,34 @@ def tokens_at(chars: pl.Expr) -> pl.Expr:
 
 def class_rates(items: pl.DataFrame, *, book: PriceBook, now: datetime) -> dict[str, ClassRates]:
     """The rates of every class (by id) that has a price today; its mean prompt decides where a price has a cliff."""
-    found = {}
-    classes = items.group_by("class_id", maintain_order=True).agg(pl.first("model"), pl.mean("prompt_tokens"))
-    for class_id, model, prompt in classes.iter_rows():
-        try:
-            rates = book.rates(model, at=now, total_input_tokens=math.ceil(prompt))
-            floor = book.model(model).cache_floor_tokens
-        except (UnknownModel, UnpricedModel):
-            continue
-        found[class_id] = ClassRates(
-            input=float(rates.input),
-            output=float(rates.output),
-            multipliers=Multipliers(
-                read=float(rates.cache_read / rates.input),
-                write_5m=float(rates.cache_write_5m / rates.input),
-                write_1h=float(rates.cache_write_1h / rates.input),
-            ),
-            floor=floor,
-        )
-    return found
+    classes = items.group_by("class_id", maintain_order=True).agg(
+        pl.first("model"), prompt=pl.col("prompt_tokens").mean().ceil().cast(pl.Int64)
+    )
+    asked = classes.select("model", "prompt").unique().iter_rows()
+    rates = {(model, prompt): _rates(book, model, prompt, now) for model, prompt in asked}
+    return {
+        class_id: found
+        for class_id, model, prompt in classes.iter_rows()
+        if (found := rates[model, prompt]) is not None
+    }
+
+
+def _rates(book: PriceBook, model: str, prompt_tokens: int, now: datetime) -> ClassRates | None:
+    try:
+        rates = book.rates(model, at=now, total_input_tokens=prompt_tokens)
+        floor = book.model(model).cache_floor_tokens
+    except (UnknownModel, UnpricedModel):
+        return None
+    return ClassRates(
+        input=float(rates.input),
+        output=float(rates.output),
+        multipliers=Multipliers(
+            read=float(rates.cache_read / rates.input),
+            write_5m=float(rates.cache_write_5m / rates.input),
+            write_1h=float(rates.cache_write_1h / rates.input),
+        ),
+        floor=floor,
+    )
 
 
 def with_costs(items: pl.DataFrame, rates: Mapping[str, ClassRates]) -> pl.DataFrame:
@@ -115,4 +123,5 @@ def dollars(amounts: pl.Series) -> Decimal | None:
 
 def money(usd: float | None) -> Decimal | None:
     """Dollars as money, in as many decimals as rates have; None stays unknown."""
-    return None if usd is None else round(Decimal(usd), _DOLLAR_DECIMALS)
+    # Through text: rounded as exactly as by a Decimal, three times faster, and done several times a class.
+    return None if usd is None else Decimal(f"{usd:.{_DOLLAR_DECIMALS}f}")

@@ -1,12 +1,14 @@
 """What past jobs teach the next cache plan: how surely a primed body reads, and how long priming takes."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from statistics import NormalDist
 from typing import Any, Literal
 
+import numpy as np
 import polars as pl
 
 from core.caching.lifetimes import LIFE_SECONDS, Lifetime
@@ -54,17 +56,31 @@ class Learned:
 
     def reads(self, class_id: str, model: str) -> Expectation:
         """What to expect of a class: from its own jobs, else from those of its model, else from all, else assumed."""
-        of_class, of_model = pl.col("class_id") == class_id, pl.col("model") == model
-        steps: tuple[tuple[pl.Expr, Basis], ...] = (
-            (of_class & of_model, "measured"),
-            (of_model, "estimated"),
-            (pl.lit(True), "estimated"),
-        )
-        for wanted, basis in steps:
-            jobs = self.history.filter(wanted)
-            if jobs.height:
-                return Expectation(rate=_rate(jobs), basis=basis, jobs=jobs.height)
-        return Expectation(rate=_rate(self.history), basis="assumed", jobs=0)
+        of_model = self.history.filter(model=model)
+        of_class = of_model.filter(class_id=class_id)
+        if of_class.height:
+            return _expectation(of_class, "measured")
+        return _expectation(of_model, "estimated") if of_model.height else self._elsewhere
+
+    @cached_property
+    def _elsewhere(self) -> Expectation:
+        """What to expect where neither the class nor its model has had a job."""
+        return _expectation(self.history, "estimated" if self.history.height else "assumed")
+
+    def reads_of(self, classes: Iterable[tuple[str, str]]) -> dict[str, Expectation]:
+        """What `reads` says of every one of many classes (id and model), by class id: one pass over the history."""
+        of_classes, of_models = self._known("measured", "class_id", "model"), self._known("estimated", "model")
+        return {
+            class_id: of_classes.get((class_id, model)) or of_models.get((model,)) or self._elsewhere
+            for class_id, model in classes
+        }
+
+    def _known(self, basis: Basis, *names: str) -> dict[tuple[Any, ...], Expectation]:
+        jobs = self.history.group_by(names, maintain_order=True).agg("hit_rate", "items", "age_days")
+        return {
+            tuple(of): Expectation(rate=_rate(hit_rates, items, ages), basis=basis, jobs=len(items))
+            for *of, hit_rates, items, ages in jobs.iter_rows()
+        }
 
 
 def alive_after_priming(turnarounds: Sequence[float], hour: timedelta) -> dict[Lifetime, float]:
@@ -82,6 +98,10 @@ def alive_after_priming(turnarounds: Sequence[float], hour: timedelta) -> dict[L
     return found
 
 
-def _rate(jobs: pl.DataFrame) -> ReadRate:
-    hit_rates, items, ages = (jobs[name].cast(pl.Float64).to_numpy() for name in ("hit_rate", "items", "age_days"))
-    return read_rate(hit_rates, items, ages, primed=True)
+def _expectation(jobs: pl.DataFrame, basis: Basis) -> Expectation:
+    rate = _rate(*(jobs[name].to_list() for name in ("hit_rate", "items", "age_days")))
+    return Expectation(rate=rate, basis=basis, jobs=jobs.height)
+
+
+def _rate(hit_rates: list[float], items: list[int], age_days: list[float]) -> ReadRate:
+    return read_rate(np.array(hit_rates), np.array(items, dtype=np.float64), np.array(age_days), primed=True)

@@ -2,8 +2,8 @@
 
 Three plans are made for every component of the prefix tree (no marks, entries of five minutes, entries of an hour),
 each with the exact best marks for one round of primers, and the cheapest is taken. What it is expected to cost rests on
-the probability that a primed body reads and that the entry still lives when the body could start (see `Odds`); whether
-marks may be risked at all is decided with the low quantile of the former against the break-even hit rate.
+the probability that a primed body reads and that the entry still lives when the body could start (see `Odds`); marks
+are risked at all only where the former is surely above the break-even hit rate.
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,11 +61,11 @@ def plan_caching(
     """
     items = with_tokens(backlog, book=book, settings=settings)
     rates = class_rates(items, book=book, now=now)
-    names = items.select("class_id", "model").unique("class_id", maintain_order=True)
+    names = items.group_by("class_id", maintain_order=True).agg(pl.first("model"))
     planner = _Planner(
         items=items,
         rates=rates,
-        expected={class_id: learned.reads(class_id, model) for class_id, model in names.iter_rows()},
+        expected=learned.reads_of(names.iter_rows()),
         alive=learned.alive,
         under_floor=under_floor,
     )
@@ -74,7 +74,8 @@ def plan_caching(
     split_usd: Mapping[str, float] = {}
     if (cut & ~agreed).any():
         before, after = (_planned_usd(one.items) for one in (draft, planner.draft(agreed | cut)))
-        split_usd = {class_id: before[class_id] - after[class_id] for class_id in before}
+        saved = {class_id: before[class_id] - after[class_id] for class_id in before}
+        split_usd = {class_id: usd for class_id, usd in saved.items() if usd > _LEAST_USD}
     costs = Costs(rates=rates, expected=planner.expected, alive=learned.alive, saved=draft.saved, split_usd=split_usd)
     return CachePlan(
         items=draft.items,
@@ -110,7 +111,7 @@ class _Planner:
         """The cheapest of the three plans of every component."""
         forest = forest_of(self.items, self.rates, split=split, under_floor=self.under_floor)
         lead = self._lead(forest)
-        reads = self._reads(lead, "mean")
+        reads = np.array([self.expected[class_id].rate.mean for class_id in lead])
         odds = [Odds(lifetime=life, alive=self.alive[life], reads=reads) for life in _LIFETIMES]
         options = [best_option(forest, one) for one in odds]
         price = self._prices()
@@ -138,15 +139,12 @@ class _Planner:
         fallback = self.items["class_id"][0]
         return [names.get(component, fallback) for component in forest.component.tolist()]
 
-    def _reads(self, lead: list[str], name: str) -> Floats:
-        values = {rate: float(getattr(rate, name)) for rate in {one.rate for one in self.expected.values()}}
-        return np.array([values[self.expected[class_id].rate] for class_id in lead])
-
     def _safe(self, forest: Forest, lead: list[str], option: Option) -> Bools:
         """Where even a poor share of reads beats sending the prefix plain."""
         write, read = forest.write[option.odds.lifetime], forest.read
         break_even = np.divide(write - 1, write - read, out=np.ones_like(write), where=write > read)
-        return np.asarray(self._reads(lead, "cautious") > break_even)
+        pairs = zip(lead, break_even.tolist(), strict=True)
+        return np.array([self.expected[class_id].rate.surely_above(share) for class_id, share in pairs])
 
     def _prices(self) -> Floats:
         """Per item, dollars of one token of plain input; 0 where unpriced, because nothing is marked there."""

@@ -1,13 +1,16 @@
 """How much of a prefix is really read: learned from finished jobs, to predict the next one.
 
 Of unprimed jobs the *effective width* is learned: the number of items in flight that would explain the writes seen.
-Of primed bodies, the probability of a read: a Beta posterior, decided on with a low quantile and published with the
+Of primed bodies, the probability of a read: a Beta posterior, decided on with caution and published with the
 interval in which the next job is expected.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +25,8 @@ _HALF_LIFE_DAYS = 30.0
 _CAUTION = 0.2
 _COVERAGE = 0.8
 _HALVINGS = 60
+# Most classes of a backlog have one of few rates: what is worked out for one is kept for the others.
+_REMEMBERED = 1 << 14
 # Of the continued fraction: more terms than any posterior needs, when to stop, and what stands in for a zero.
 _MOST_TERMS, _PRECISION, _TINY = 10_000, 1e-15, 1e-300
 
@@ -72,10 +77,9 @@ class ReadRate:
         """Expected probability of a read."""
         return self.reads / (self.reads + self.misses)
 
-    @property
-    def cautious(self) -> float:
-        """The probability to decide with (against the break-even): the true one is higher with 80 % certainty."""
-        return beta_quantile(_CAUTION, self.reads, self.misses)
+    def surely_above(self, share: float) -> bool:
+        """Whether the probability is above `share` (the break-even) with a certainty of 80 %: what is decided with."""
+        return beta_cdf(share, self.reads, self.misses) < _CAUTION
 
     def interval(self, items: int) -> tuple[float, float]:
         """Hit rates between which the next job of so many items lies with a probability of 80 % or more.
@@ -83,14 +87,15 @@ class ReadRate:
         It is the interval of the job's *outcome* (beta-binomial), wider than that of the probability itself: a job that
         reads everything must not look like a stray where reading everything is the rule.
         """
-        trials = min(items, _MOST_OBSERVATIONS)
-        weights = [
-            math.comb(trials, k) * math.exp(_log_beta(k + self.reads, trials - k + self.misses))
-            for k in range(trials + 1)
-        ]
-        below = np.cumsum(weights) / sum(weights)
+        trials, weight = min(items, _MOST_OBSERVATIONS), 1.0
+        weights = [weight]
+        for k in range(trials):
+            # From k reads to one more: the ratio of the binomial coefficients times that of the Beta functions.
+            weight *= (trials - k) / (k + 1) * (k + self.reads) / (trials - k - 1 + self.misses)
+            weights.append(weight)
+        below = list(accumulate(weights))
         tail = (1 - _COVERAGE) / 2
-        low, high = (int(np.searchsorted(below, level)) for level in (tail, 1 - tail))
+        low, high = (bisect_left(below, level * below[-1]) for level in (tail, 1 - tail))
         return low / trials, high / trials
 
 
@@ -112,15 +117,7 @@ def has_strayed(actual: Sequence[float], predicted: Sequence[tuple[float, float]
     return len(latest) == 2 and all(not low <= rate <= high for rate, (low, high) in latest)
 
 
-def beta_quantile(probability: float, a: float, b: float) -> float:
-    """The value that a Beta(a, b) variable stays below with that probability, by halving."""
-    low, high = 0.0, 1.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if beta_cdf(middle, a, b) < probability else (low, middle)
-    return (low + high) / 2
-
-
+@lru_cache(_REMEMBERED)
 def beta_cdf(x: float, a: float, b: float) -> float:
     """The regularised incomplete beta function I_x(a, b), by its continued fraction (DLMF 8.17.22)."""
     if x <= 0 or x >= 1:

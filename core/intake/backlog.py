@@ -10,7 +10,7 @@ from core.store import Store
 
 
 def waiting_items(store: Store, folder: Path, book: PriceBook, *, simulated: bool) -> pl.DataFrame:
-    """The items that wait, as `plan_caching` takes them. Reads a few payloads of each class.
+    """The items that wait, as `plan_caching` takes them. Reads payloads only of classes whose texts were never counted.
 
     A prefix about which it is unsure whether it reaches the model's floor is planned as if it did not.
     """

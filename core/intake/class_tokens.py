@@ -21,7 +21,7 @@ _COUNTS = {
     "prefix_count": pl.Float64,
     "suffix_count_per_char": pl.Float64,
     "counted_chars": pl.Int64,
-    "counted_items": pl.Int64,
+    "counted_of": pl.UInt64,
 }
 
 
@@ -53,10 +53,10 @@ def class_tokens(store: Store, folder: Path, book: PriceBook, *, simulated: bool
 
 
 def count_texts(store: Store, folder: Path) -> pl.DataFrame:
-    """Linear counts of the classes of the backlog whose texts are not counted yet, or in too few of their items.
+    """Linear counts of the classes of the backlog that were not counted since they got their prefix and items.
 
-    Columns: class_id, prefix_count, suffix_count_per_char, counted_chars (of the prefix), counted_items. Reads a few
-    payloads of each class.
+    Columns: class_id, prefix_count, suffix_count_per_char, counted_chars and counted_of (the prefix and items that this
+    is true of). Reads a few payloads of each of these classes.
     """
     samples = store.query("class_samples", most=_SAMPLES, uncounted=True)
     with PayloadReader(folder) as payloads:
@@ -80,7 +80,7 @@ def _count(items: list[dict[str, Any]], payloads: PayloadReader) -> tuple[float,
             prefix = prompt_count(prompt_head(params, of["prefix_blocks"], of["cut_chars"]))
         suffixes += max(prompt_count(params) - prefix, 0.0)
     chars = sum(item["chars"] for item in items) - len(items) * of["prefix_chars"]
-    return prefix or 0.0, suffixes / chars if chars > 0 else 0.0, of["prefix_chars"], len(items)
+    return prefix or 0.0, suffixes / chars if chars > 0 else 0.0, of["prefix_chars"], of["class_hash"]
 
 
 def _estimate(known: dict[str, Any], book: PriceBook) -> ClassTokens:

@@ -56,13 +56,14 @@ def hit_rates(store: Store, *, now: datetime) -> tuple[ClassHitRate, ...]:
     ordered = history.with_columns(
         cached=(pl.col("read_tokens") + pl.col("write_tokens")).sum().over("class_id", "model")
     ).sort("cached", "class_id", descending=[True, False], maintain_order=True)
+    ahead = Learned(history=_seen_at(history, now))
     return tuple(
-        _class_hit_rate(jobs, history, now, widths.get(str(class_id)))
+        _class_hit_rate(jobs, history, ahead, widths.get(str(class_id)))
         for (class_id, _), jobs in ordered.group_by("class_id", "model", maintain_order=True)
     )
 
 
-def _class_hit_rate(jobs: pl.DataFrame, history: pl.DataFrame, now: datetime, width: float | None) -> ClassHitRate:
+def _class_hit_rate(jobs: pl.DataFrame, history: pl.DataFrame, learned: Learned, width: float | None) -> ClassHitRate:
     latest = jobs.row(-1, named=True)
     class_id, model = latest["class_id"], latest["model"]
     two = list(jobs.tail(2).iter_rows(named=True))
@@ -70,7 +71,7 @@ def _class_hit_rate(jobs: pl.DataFrame, history: pl.DataFrame, now: datetime, wi
     for job in two:
         known = Learned(history=_seen_at(history, job["submitted_at"]))
         intervals.append(known.reads(class_id, model).rate.interval(job["items"]))
-    ahead = Learned(history=_seen_at(history, now)).reads(class_id, model)
+    ahead = learned.reads(class_id, model)
     low, high = ahead.rate.interval(latest["items"])
     read, written = float(jobs["read_tokens"].sum()), float(jobs["write_tokens"].sum())
     return ClassHitRate(

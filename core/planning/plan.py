@@ -142,12 +142,14 @@ class _Group:
 
 
 def _in_sending_order(items: pl.DataFrame) -> pl.DataFrame:
-    """The items group by group (column group), with the bytes they are sent in and what their prefix costs once.
+    """The items, group by group: columns kind and group, sent (bytes), and once_usd (what writing a prefix costs).
 
     Primers go together by lifetime: they write the entries, and show early what fails. Bodies that read go class by
     class. What carries no marks goes together by model: nothing is gained by sending small classes as small jobs.
     """
-    body = pl.concat_str("class_id", "lifetime")
+    first = pl.col("row").min()
+    of_primers, of_body = first.over("kind", "lifetime"), first.over("class_id", "lifetime")
+    of_plain = first.over("kind", "model")
     return (
         items.with_columns(
             sent=request_bytes(custom_id_bytes()),
@@ -155,21 +157,18 @@ def _in_sending_order(items: pl.DataFrame) -> pl.DataFrame:
             kind=pl.when("primes").then(_PRIMER).when(pl.col("entry_id").is_not_null()).then(_PRIMED).otherwise(_PLAIN),
             once_usd=_EXTRA_OF_PRIMERS.over("class_id", "lifetime"),
         )
-        .with_columns(
-            together=pl.when(kind=_PRIMER).then("lifetime").when(kind=_PRIMED).then(body).otherwise("model"),
-        )
-        .with_columns(group=pl.col("row").min().over("kind", "together"))
+        .with_columns(group=pl.when(kind=_PRIMER).then(of_primers).when(kind=_PRIMED).then(of_body).otherwise(of_plain))
         .sort("kind", "group", "row")
     )
 
 
 def _groups(items: pl.DataFrame, settings: Settings) -> list[_Group]:
-    rows = items.group_by("group", maintain_order=True).agg(
-        pl.first("kind", "once_usd"), pl.len().alias("items"), item_usd=pl.col("planned_usd").mean()
+    rows = items.group_by("kind", "group", maintain_order=True).agg(
+        pl.first("once_usd"), pl.len().alias("items"), item_usd=pl.col("planned_usd").mean()
     )
     return [
         _Group(kind=kind, items=count, size=_size(kind, item_usd or 0.0, once_usd, settings))
-        for _, kind, once_usd, count, item_usd in rows.iter_rows()
+        for kind, _, once_usd, count, item_usd in rows.iter_rows()
     ]
 
 

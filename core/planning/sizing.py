@@ -48,12 +48,14 @@ def split_evenly(sizes: npt.NDArray[np.int64], *, items: int, most_bytes: int) -
     Returns the part number of each request; parts differ by at most one request. Raises `ValueError` where a
     single request exceeds `most_bytes`.
     """
-    count = len(sizes)
-    if count and int(sizes.max()) > most_bytes:
+    count, total = len(sizes), int(sizes.sum())
+    if count <= items and total <= most_bytes:
+        return np.zeros(count, dtype=np.int64)
+    if int(sizes.max()) > most_bytes:
         raise ValueError(f"one request of {int(sizes.max())} bytes is over the limit of {most_bytes}")
-    parts = max(1, math.ceil(count / items), math.ceil(int(sizes.sum()) / most_bytes))
+    parts = max(math.ceil(count / items), math.ceil(total / most_bytes))
     while True:
-        part = np.arange(count, dtype=np.int64) * parts // max(count, 1)
-        if not count or int(np.bincount(part, weights=sizes).max()) <= most_bytes:
+        part = np.arange(count, dtype=np.int64) * parts // count
+        if int(np.bincount(part, weights=sizes).max()) <= most_bytes:
             return part
         parts += 1

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -22,6 +21,7 @@ from core.gateway import (
     NotCountable,
 )
 from core.intake.class_tokens import ClassTokens, class_tokens
+from core.intake.payloads import PayloadsMissing, payload_path
 from core.intake.token_counts import Counting, count_classes
 from core.loopback import LoopbackServer
 from core.prices import PriceBook
@@ -327,9 +327,25 @@ def test_equal_prompts_are_one_question_and_one_result(bench: Bench, gateway: An
     assert [of.results for of in tokens(bench).values()] == [1]
 
 
-def test_payloads_are_where_the_texts_come_from(bench: Bench, tmp_path: Path) -> None:
-    """Without its files a workspace cannot be estimated, and says so by the file that is missing."""
-    bench.load(*shared("one", 3))
+def test_the_answers_of_one_look_are_one_write(bench: Bench, gateway: AnthropicGateway) -> None:
+    """Every write makes every open page plan anew."""
+    bench.load(*shared("one", 5), *shared("two", 5))
+    store = bench.workspace.store
+    before = store.version
 
-    with pytest.raises(FileNotFoundError):
-        class_tokens(bench.workspace.store, tmp_path, BOOK, simulated=True)
+    assert count(bench, gateway).asked == 9
+    assert store.version == before + 1
+    assert count(bench, gateway).asked == 0
+    assert store.version == before + 1
+
+
+def test_an_accident_on_the_way_loses_no_answer(bench: Bench, counter: Counter, gateway: AnthropicGateway) -> None:
+    """What was asked before it is known afterwards."""
+    bench.load(*shared("small", 3))
+    last = bench.query("imports")["import_id"].to_list()
+    bench.load(*shared("large", 9))
+    payload_path(bench.folder, *last).unlink()
+    with pytest.raises(PayloadsMissing):
+        count(bench, gateway)
+
+    assert len(counter.asked) == bench.query("token_counts", simulated=True).height == 2  # the turn, the large prefix

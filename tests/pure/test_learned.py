@@ -4,10 +4,13 @@ from datetime import timedelta
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.caching.learned import HISTORY_SCHEMA, Learned, alive_after_priming
 
 HOUR = timedelta(hours=1)
+names, models = st.sampled_from("abcdef"), st.sampled_from("mno")
 
 
 def jobs(*rows: tuple[str, str, float]) -> Learned:
@@ -37,6 +40,16 @@ def test_own_jobs_come_before_those_of_the_model_and_of_the_workspace() -> None:
     ]
     assert learned.reads("a", "m").rate.mean == pytest.approx(19 / 20)
     assert learned.reads("x", "m").rate.mean == pytest.approx((9 + 15) / 30)
+
+
+@given(history=st.lists(st.tuples(names, models, st.floats(0, 1)), max_size=12), asked=st.dictionaries(names, models))
+def test_many_classes_at_once_learn_what_each_would_alone(
+    history: list[tuple[str, str, float]], asked: dict[str, str]
+) -> None:
+    """Plans ask for ten thousand classes in one go."""
+    learned = jobs(*history)
+
+    assert learned.reads_of(asked.items()) == {of: learned.reads(of, model) for of, model in asked.items()}
 
 
 def test_a_class_on_another_model_is_not_its_own_history() -> None:

@@ -2,33 +2,50 @@
 -- Everything that was ever asked of the counter.
 SELECT content_key, model, tokens FROM token_count WHERE simulated = $simulated
 
--- name: add_token_count
--- An answer of the counter; what is known stays.
-INSERT INTO token_count (content_key, model, tokens, counted_at, simulated)
-VALUES ($content_key, $model, $tokens, $counted_at, $simulated)
+-- name: add_token_counts
+-- Answers of the counter; what is known stays.
+INSERT INTO token_count BY NAME SELECT * FROM incoming
 ON CONFLICT DO NOTHING
 
 -- name: class_samples
--- At most $most items of every class of the backlog, evenly over their lengths, with the class's items and characters.
-SELECT class_id, import_id, payload_offset, payload_bytes, content_hash, chars, class_items, class_chars
+-- At most $most items of every class of the backlog, evenly over their lengths; with $uncounted only of the classes
+-- whose texts were not counted since they got their prefix and these items.
+SELECT s.class_id, s.import_id, s.payload_offset, s.payload_bytes, s.content_hash, s.chars,
+       c.prefix_blocks, c.cut_chars, c.prefix_chars, class_hash
 FROM (
     SELECT i.class_id, i.import_id, i.payload_offset, i.payload_bytes, i.content_hash, i.depths[-1] AS chars,
            count(*) OVER (PARTITION BY i.class_id) AS class_items,
-           sum(i.depths[-1]) OVER (PARTITION BY i.class_id)::BIGINT AS class_chars,
+           bit_xor(hash(i.item_id, i.content_hash)) OVER (PARTITION BY i.class_id) AS class_hash,
            row_number() OVER (PARTITION BY i.class_id ORDER BY i.depths[-1], i.item_id) AS place
     FROM item i
     WHERE i.class_id IS NOT NULL AND i.payload_offset IS NOT NULL
       AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
-)
+) s
+JOIN class c USING (class_id)
 -- The items in the middle of so many equal parts.
 WHERE (2 * place * $most + class_items) // (2 * class_items)
     > (2 * (place - 1) * $most + class_items) // (2 * class_items)
-ORDER BY class_id, place
+  AND (NOT $uncounted OR c.counted_chars IS DISTINCT FROM c.prefix_chars OR c.counted_of <> class_hash)
+ORDER BY s.class_id, place
+
+-- name: set_class_counts
+-- What was counted in the texts of the incoming classes.
+UPDATE class SET prefix_count = n.prefix_count, suffix_count_per_char = n.suffix_count_per_char,
+    counted_chars = n.counted_chars, counted_of = n.counted_of
+FROM incoming n WHERE n.class_id = class.class_id
 
 -- name: class_evidence
--- What is known of the tokens of every class: of its prefix as counted and as cached, and of whole prompts.
+-- What is known of the tokens of every class of the backlog: in its texts, of its prefix as counted and as cached, and
+-- of whole prompts (items, tokens, chars); and how much of it waits.
 -- An attempt writes and reads exactly the prefix of its innermost entry; web searches add tokens of their own.
-WITH used AS (
+WITH waiting AS (
+    SELECT class_id, count(*) AS waiting_items, sum(depths[-1])::BIGINT AS waiting_chars
+    FROM item i
+    WHERE class_id IS NOT NULL AND payload_offset IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
+    GROUP BY class_id
+),
+used AS (
     SELECT a.class_id, a.model, a.entry_id, i.depths[-1] AS chars, a.input_tokens,
            coalesce(a.cache_read_tokens, 0) + coalesce(a.cache_write_5m_tokens, 0)
            + coalesce(a.cache_write_1h_tokens, 0) AS cached
@@ -53,10 +70,12 @@ entry AS (
     SELECT entry_id, model, mode(cached) FILTER (cached > 0) AS tokens, bool_and(cached = 0) AS never
     FROM used WHERE entry_id IS NOT NULL GROUP BY entry_id, model
 )
-SELECT c.class_id, c.model, c.prefix_blocks, c.cut_chars, c.prefix_chars,
+SELECT c.class_id, c.model, c.prefix_blocks, c.cut_chars, c.prefix_chars, waiting_items, waiting_chars,
+       c.counted_chars IS NOT DISTINCT FROM c.prefix_chars AS texts_counted, c.prefix_count, c.suffix_count_per_char,
        t.tokens AS counted_prefix, entry.tokens AS cached_prefix, coalesce(entry.never, false) AS never_cached,
        coalesce(whole.items, 0) AS items, coalesce(whole.tokens, 0) AS tokens, coalesce(whole.chars, 0) AS chars
 FROM class c
+JOIN waiting USING (class_id)
 LEFT JOIN token_count t ON t.content_key = c.class_id || '/' || c.prefix_chars AND t.model = c.model AND t.simulated = $simulated
 LEFT JOIN entry ON entry.entry_id = c.class_id AND entry.model = c.model
 LEFT JOIN whole ON whole.class_id = c.class_id AND whole.model = c.model
