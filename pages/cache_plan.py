@@ -66,6 +66,8 @@ def _plans(planned: ClassCaching) -> None:
     with st.grid(3, min_column_width=150, gap="small"):
         for key, way, dollars in ways:
             note = say("class.taken") if way == taken else _difference(dollars, planned.planned_usd)
+            if way and way != taken and dollars is not None and dollars == planned.plain_usd:
+                note = say("class.not_possible")
             frame.metric(key, formats.money(dollars), note=note)
 
 

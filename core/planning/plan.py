@@ -32,7 +32,8 @@ _EXTRA_OF_PRIMERS = (
 
 
 class NothingToPlan(LotwiseError):
-    """Every item is already in a job. Import a request file, or put one into the inbox folder."""
+    """Nothing waits: every item is already in a job, or none was imported yet. Import a request file, or put one into
+    the inbox folder."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -182,8 +182,8 @@ def test_submit_without_waiting_sends_and_status_moves_on(call: Call, requests_f
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("plan",), "Every item is already in a job"),
-        (("submit",), "Every item is already in a job"),
+        (("plan",), "every item is already in a job"),
+        (("submit",), "every item is already in a job"),
         (("repair", "nosuchjb"), "There is no job of this id"),
         (("release", "nosuchjb"), "There is no job of this id"),
         (("import", "gone.jsonl"), "There is no file or folder at this path"),

@@ -138,7 +138,7 @@ def test_filters_narrow_the_table(open_app: Open, demo_workspace: Path) -> None:
     app.button(key="clear-filters").click().run()
     assert len(app.dataframe[0].value) == len(every)
 
-    linked = sound(open_app(demo_workspace, "classes.py", find="INVOICE"))
+    linked = sound(open_app(demo_workspace, "classes.py", find="INVOICE FIELD"))
     assert set(linked.dataframe[0].value["name"]) == {"Invoice field extraction"}
 
 
