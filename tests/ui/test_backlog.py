@@ -16,9 +16,13 @@ from core.workspace import Workspace
 from pages import session
 from tests.ui.conftest import Open
 
-NOW = datetime.now(UTC)
 MODELS = ("claude-haiku-5-5",) * 2 + ("claude-nova-9",) * 3
 PARAMS = {"max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]}
+
+
+def now() -> datetime:
+    """This moment: a run of all tests takes longer than a page remembers."""
+    return datetime.now(UTC)
 
 
 def test_an_upload_is_handed_to_the_core_as_it_came(
@@ -70,13 +74,13 @@ def test_an_empty_upload_is_a_sentence_that_stays(open_app: Open, workspace_dir:
 def test_what_became_of_an_import_stays_in_sight(open_app: Open, workspace_dir: Path) -> None:
     """The newest three in a line each, with their notes; rejected lines of an old import are only to be chosen."""
     open_app(workspace_dir)
-    imported("a", "old.jsonl", rejected=2, at=NOW - timedelta(hours=1))
+    imported("a", "old.jsonl", rejected=2, at=now() - timedelta(hours=1))
     app = open_app(workspace_dir, "backlog.py")
     assert "2 rejected lines in old.jsonl" in titles(app)
 
     for minutes, name in enumerate(("fourth", "third", "second")):
-        imported(name, f"{name}.jsonl", added=300, at=NOW - timedelta(minutes=4 - minutes))
-    imported("first", "first.jsonl", added=1, note="The file ends early.", at=NOW)
+        imported(name, f"{name}.jsonl", added=300, at=now() - timedelta(minutes=4 - minutes))
+    imported("first", "first.jsonl", added=1, note="The file ends early.", at=now())
     app = open_app(workspace_dir, "backlog.py")
 
     assert [line.value for line in app.success] == [
@@ -94,8 +98,8 @@ def test_what_became_of_an_import_stays_in_sight(open_app: Open, workspace_dir: 
 def test_the_newest_rejects_are_open(open_app: Open, workspace_dir: Path) -> None:
     """Older ones of the same name are told apart by their time."""
     open_app(workspace_dir)
-    imported("a", "day.jsonl", rejected=2, at=NOW - timedelta(minutes=5))
-    imported("b", "day.jsonl", rejected=1, at=NOW - timedelta(minutes=2))
+    imported("a", "day.jsonl", rejected=2, at=now() - timedelta(minutes=5))
+    imported("b", "day.jsonl", rejected=1, at=now() - timedelta(minutes=2))
 
     app = open_app(workspace_dir, "backlog.py")
 
