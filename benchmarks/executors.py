@@ -2,39 +2,28 @@
 
 import os
 import tempfile
-from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import dask
-import orjson
 from distributed import LocalCluster
 
 from benchmarks.corpus import write_requests
 from benchmarks.timing import Ratio, compare
 from core.executors import open_executor, run_shards
-from core.requests.lines import Oversize
-from core.requests.shards import Shard, read_shard, shards_of
+from core.intake.scanning import scan_shard
+from core.requests.shards import shards_of
 
-_SHARD_BYTES = 16_000_000
+# As in grouping.
+_SHARD_BYTES = 32 << 20
 # Dask has its workers give memory back at once, by an environment variable; see `open_executor`.
 _KEEP_MEMORY = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 30}
 
 
-def parse(shard: Shard) -> int:
-    """Parse every line and keep nothing but their count."""
-    count = 0
-    for count, line in read_shard(shard):  # noqa: B007 - the last number is the count
-        if isinstance(line, Oversize):
-            line.spool.close()
-        else:
-            orjson.loads(line)
-    return count
-
-
-def measure(work: Callable[[Shard], Any] = parse) -> list[Ratio]:
-    """The ratios for `work` on 1 GB; the goal for processes is for two cores."""
+def measure() -> list[Ratio]:
+    """The ratios for the scan of grouping on 1 GB; the goal for processes is for two cores."""
+    work = partial(scan_shard, details=False, model=None)
     cores = os.cpu_count() or 1
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{number}.jsonl" for number in range(4)]
