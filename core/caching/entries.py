@@ -4,7 +4,7 @@ Prompts that share nothing after their scope cannot share an entry, so the tree 
 a scope) that are planned for themselves: each has one lifetime, because a request's marks have one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import polars as pl
 
 from core.caching.item_costs import ClassRates, tokens_at
 from core.caching.lifetimes import Lifetime
-from core.caching.marks import MOST_MARKS, Bools, Floats, Ints, marks_on_path, one_round_marks, staged_marks
+from core.caching.marks import MOST_MARKS, Bools, Floats, Ints, Marks, marks_on_path, one_round_marks, staged_marks
 from core.grouping.classes import class_id
 from core.grouping.prefix_tree import Chains, PrefixTree, grow
 
@@ -193,10 +193,9 @@ def _prices(forest: Forest, odds: Odds) -> tuple[Floats, Floats]:
     return 1 + odds.writes * (write - 1), odds.marked * read + (1 - odds.marked)
 
 
-def best_option(forest: Forest, odds: Odds) -> Option:
-    """The marks of one primer round that save most."""
-    write, read = _prices(forest, odds)
-    marks = one_round_marks(
+def _best_marks(programme: Callable[..., Marks], forest: Forest, write: Floats, read: Floats) -> Marks:
+    """What one of the exact programmes chooses at these prices."""
+    return programme(
         forest.parent,
         forest.tokens,
         forest.tree.items,
@@ -206,6 +205,12 @@ def best_option(forest: Forest, odds: Odds) -> Option:
         read=read,
         most=MOST_MARKS,
     )
+
+
+def best_option(forest: Forest, odds: Odds) -> Option:
+    """The marks of one primer round that save most."""
+    write, read = _prices(forest, odds)
+    marks = _best_marks(one_round_marks, forest, write, read)
     inner = _innermost(forest, marks.cached)
     marked = inner >= 0
     tokens = np.where(marked, forest.tokens[inner], 0.0)
@@ -217,16 +222,7 @@ def best_option(forest: Forest, odds: Odds) -> Option:
 def staged_saving(forest: Forest, odds: Odds) -> Floats:
     """Per component (at its first node), tokens saved when every level of marks is primed in a round of its own."""
     write, read = _prices(forest, odds)
-    cached = staged_marks(
-        forest.parent,
-        forest.tokens,
-        forest.tree.items,
-        floor=forest.floor,
-        allowed=forest.allowed,
-        write=write,
-        read=read,
-        most=MOST_MARKS,
-    ).cached
+    cached = _best_marks(staged_marks, forest, write, read).cached
     inner = _innermost(forest, cached)
     saved = np.zeros(len(cached))
     some = inner >= 0

@@ -11,10 +11,9 @@ from core.executors import run_shards
 from core.grouping.classes import Classes
 from core.grouping.prefix_tree import Ints
 from core.intake.scanning import Scan
-from core.requests.lines import Oversize
 from core.requests.passages import first_text, shortened
 from core.requests.request import parse_request
-from core.requests.shards import Shard, read_shard
+from core.requests.shards import Shard, lines_at
 from core.tokens.prompts import prompt_count, prompt_head
 
 _NAME_CHARS = 60
@@ -68,14 +67,8 @@ def _read(reading: _Reading) -> list[ClassText]:
 
 
 def _texts(reading: _Reading) -> Iterator[ClassText]:
-    columns = (reading.lines, reading.blocks, reading.cuts, reading.behind)
-    wanted = zip(*(column.tolist() for column in columns), strict=True)
-    line, blocks, cut, behind = next(wanted)
-    for number, raw in read_shard(reading.shard):
-        if isinstance(raw, Oversize):
-            raw.spool.close()
-        if number < line or isinstance(raw, Oversize):
-            continue
+    columns = (column.tolist() for column in (reading.blocks, reading.cuts, reading.behind))
+    for raw, blocks, cut, behind in zip(lines_at(reading.shard, reading.lines.tolist()), *columns, strict=True):
         params = orjson.loads(raw)["params"]
         prefix = prompt_count(prompt_head(params, blocks, cut)) if blocks or cut else 0.0
         rest = max(prompt_count(params) - prefix, 0.0)
@@ -84,7 +77,3 @@ def _texts(reading: _Reading) -> Iterator[ClassText]:
             prefix=prefix,
             per_char=rest / behind if behind else 0.0,
         )
-        following = next(wanted, None)
-        if following is None:
-            return
-        line, blocks, cut, behind = following

@@ -1,6 +1,5 @@
 """The texts of scanned files, read again where they stand: shard by shard, and only the lines that are wanted."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -12,9 +11,8 @@ from core.grouping.landmarks import Agreement, Landmarks, agreement
 from core.grouping.prefix_tree import Ints, Ints32
 from core.intake.scanning import Scan
 from core.requests.blocks import text_at
-from core.requests.lines import Oversize
 from core.requests.request import parse_request
-from core.requests.shards import Shard, read_shard
+from core.requests.shards import Shard, lines_at
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,17 +91,9 @@ def _compare(reading: _Reading) -> Agreement:
 
 
 def _texts(reading: _Reading) -> Iterator[bytes]:
-    """The wanted texts; lines that hold none are not even parsed."""
-    wanted = zip(reading.lines.tolist(), reading.blocks.tolist(), strict=True)
-    line, block = next(wanted)
-    for number, raw in read_shard(reading.shard):
-        if isinstance(raw, Oversize):
-            raw.spool.close()
-        if number < line or isinstance(raw, Oversize):
-            continue
-        params = parse_request(raw).params
-        while number == line:
-            yield text_at(params, block)
-            line, block = next(wanted, (sys.maxsize, 0))
-        if line == sys.maxsize:
-            return
+    """The wanted texts; a line is parsed once, however many of its blocks are wanted."""
+    last, params = b"", None
+    for raw, block in zip(lines_at(reading.shard, reading.lines.tolist()), reading.blocks.tolist(), strict=True):
+        if params is None or raw is not last:
+            last, params = raw, parse_request(raw).params
+        yield text_at(params, block)

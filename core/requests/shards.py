@@ -44,3 +44,21 @@ def read_shard(shard: Shard) -> Iterator[tuple[int, bytes | Oversize]]:
     file is its number here plus the counts of the shards before it since then. Raises as `read_lines` does.
     """
     return enumerate(read_lines(shard.path, start=shard.start, stop=shard.stop), 1)
+
+
+def lines_at(shard: Shard, numbers: Iterable[int]) -> Iterator[bytes]:
+    """Yield the lines of these numbers, given in ascending order and perhaps several times over.
+
+    Lines that were too long to be read are not among them. Nothing is read behind the last one.
+    """
+    wanted = iter(numbers)
+    number = next(wanted, None)
+    for at, line in read_shard(shard):
+        if isinstance(line, Oversize):
+            line.spool.close()
+            continue
+        while at == number:
+            yield line
+            number = next(wanted, None)
+        if number is None:
+            return
