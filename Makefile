@@ -16,7 +16,7 @@ ARGS      =
 # Further `uv pip compile` arguments: `make lock LOCK=--upgrade`.
 LOCK      =
 
-.PHONY: help run test check types format bench lock env dev clean
+.PHONY: help run test check types audit format bench chaos soak lock env dev clean
 
 help: ## list the commands (default)
 	@echo 'Lotwise: make COMMAND'
@@ -39,6 +39,9 @@ check: dev ## format, lint, types and layers, without the tests
 	@$(PY) -m mypy
 	@$(PY) -c 'from importlinter.cli import lint_imports_command as lint; lint(["--no-logo"])'
 
+audit: ## ask the open database of advisories about every locked package
+	@python3 .ci/audit
+
 format: dev ## rewrite the code in the project's format
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
@@ -46,11 +49,17 @@ format: dev ## rewrite the code in the project's format
 bench: dev ## measure speed against the budgets
 	@$(PY) -m benchmarks $(ARGS)
 
+chaos: dev ## two thousand randomised runs with faults and kills, one table (ARGS='--runs 200 --seed 5')
+	@$(PY) -m tests.chaos --workers $(WORKERS) $(ARGS)
+
+soak: dev ## an hour of traffic in which days pass: memory flat, nothing lost (ARGS='--minutes 5')
+	@$(PY) -m tests.chaos.soak $(ARGS)
+
 lock: ## recompile the pinned requirements (LOCK=--upgrade to raise versions)
 	@set -eu; uv=$$(command -v uv || true); \
 	if [ -z "$$uv" ] && [ -x $(VENV)/bin/uv ]; then uv=$(VENV)/bin/uv; fi; \
 	if [ -z "$$uv" ]; then echo 'make lock needs uv: install it, or $(VENV)/bin/python -m pip install uv' >&2; exit 1; fi; \
-	for name in requirements requirements-dask requirements-dev; do \
+	for name in requirements requirements-dask requirements-dev requirements-strangers; do \
 		"$$uv" pip compile --quiet --universal --no-header --python-version 3.11 $(LOCK) \
 			$$name.in -o $$name.txt; done
 
@@ -59,6 +68,7 @@ env: ## create .venv with what the dashboard needs
 
 dev: ## create .venv with what the checks need
 	@VENV='$(VENV)' PYTHON='$(PYTHON)' sh .ci/environment dev
+	@VENV='$(VENV)' sh .ci/strangers
 
 clean: ## remove .venv and caches; workspaces in .lotwise/ stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache htmlcov test-results

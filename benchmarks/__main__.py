@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-NAMES = ("grouping", "executors", "field_order", "doctor", "results", "planning", "pages")
+NAMES = ("grouping", "executors", "field_order", "doctor", "results", "local_server", "planning", "pages")
 
 
 def main(names: list[str]) -> None:

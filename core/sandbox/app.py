@@ -1,5 +1,6 @@
 """The routes of the local server: the Message Batches wire protocol, spoken by a simulation."""
 
+import asyncio
 import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,32 +9,31 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from core.sandbox.batch import Batch
+from core.sandbox.batch import Batch, microseconds
 from core.sandbox.body import parse_object, read_body
 from core.sandbox.catalogue import Catalogue
 from core.sandbox.corners import Corner
+from core.sandbox.downloads import download
 from core.sandbox.engine import Engine
-from core.sandbox.faults import Faults
+from core.sandbox.faults import CreateFault, Faults
 from core.sandbox.folder import SandboxFolder
-from core.sandbox.gate import Gate
+from core.sandbox.gate import BATCHES, Gate
 from core.sandbox.intake import MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, read_batch
+from core.sandbox.limits import Credit
 from core.sandbox.options import SandboxOptions
+from core.sandbox.outcomes import NO_CREDIT
 from core.sandbox.paging import page
 from core.sandbox.params import LONG_OUTPUT_BETA
-from core.sandbox.replies import (
-    FileReply,
-    error_reply,
-    failure_after_commit,
-    faulty_results,
-    json_reply,
-    refusal_before_commit,
-)
+from core.sandbox.rehearsal import Rehearsal
+from core.sandbox.replies import error_reply, failure_after_commit, json_reply, refusal_before_commit
+from core.sandbox.streaming import streamed_reply
 from core.sandbox.synchronous import Messages
 from core.sandbox.wire_errors import WireError
 
@@ -49,30 +49,32 @@ def create_app(
     folder: Path | None = None,
     clock: Callable[[], datetime] = utc_now,
     faults: Faults | None = None,
+    api_key: str | None = None,
 ) -> Starlette:
     """The local server as an ASGI app. With a folder its batches survive a restart.
 
-    `app.state.faults` takes further faults while the server runs.
+    `app.state.faults` takes further faults while the server runs. Any key is accepted unless `api_key` is given.
     """
     options = options or SandboxOptions()
-    faults = faults or Faults()
+    faults = faults or Faults(hang_seconds=options.hang_seconds)
     server = _Server(options, folder, clock, faults)
-    batches = "/v1/messages/batches"
     app = Starlette(
         routes=[
             Route("/", server.front, methods=["GET"]),
-            Route(batches, server.create, methods=["POST"]),
-            Route(batches, server.list, methods=["GET"]),
-            Route(f"{batches}/{{id}}", server.retrieve, methods=["GET"]),
-            Route(f"{batches}/{{id}}", server.delete, methods=["DELETE"]),
-            Route(f"{batches}/{{id}}/cancel", server.cancel, methods=["POST"]),
-            Route(f"{batches}/{{id}}/results", server.results, methods=["GET"]),
+            Route(BATCHES, server.create, methods=["POST"]),
+            Route(BATCHES, server.list, methods=["GET"]),
+            Route(f"{BATCHES}/{{id}}", server.retrieve, methods=["GET"]),
+            Route(f"{BATCHES}/{{id}}", server.delete, methods=["DELETE"]),
+            Route(f"{BATCHES}/{{id}}/cancel", server.cancel, methods=["POST"]),
+            Route(f"{BATCHES}/{{id}}/results", server.results, methods=["GET"]),
             Route("/v1/messages", server.message, methods=["POST"]),
             Route("/v1/messages/count_tokens", server.count_tokens, methods=["POST"]),
             Route("/v1/models", server.models, methods=["GET"]),
             Route("/v1/models/{id}", server.model, methods=["GET"]),
         ],
-        middleware=[Middleware(Gate, faults)],
+        middleware=[
+            Middleware(Gate, faults, api_key, options.requests_per_minute, lambda: microseconds(clock())),
+        ],
         exception_handlers={WireError: _on_wire_error, HTTPException: _on_http_error},
     )
     app.state.faults = faults
@@ -103,7 +105,9 @@ class _Server:
         self._faults = faults
         self._catalogue = Catalogue()
         self._folder = SandboxFolder(folder)
-        self._engine = Engine(options, self._folder, clock)
+        self._credit = Credit(options, faults)
+        self._rehearsal = Rehearsal(options)
+        self._engine = Engine(options, self._folder, clock, self._credit)
         self._messages = Messages(options, self._catalogue, clock)
         self._message_numbers = itertools.count(1)
 
@@ -115,28 +119,34 @@ class _Server:
                 "simulated": True,
                 "note": "Simulated data: no model is called and nothing is billed.",
                 "options": self._options.as_dict(),
+                "rehearsed": self._options.rehearsed(),
             }
         )
 
     async def create(self, request: Request) -> Response:
         """Take in a batch."""
         body = await read_body(request, MAX_BATCH_BYTES)
-        fault = self._faults.next_create()
-        refused = refusal_before_commit(fault, self._faults)
-        if refused is None:
+        fault = self._faults.next_create() or self._rehearsal.next_create()
+        failed = refusal_before_commit(fault, self._faults)
+        if failed is None:
             long_output = LONG_OUTPUT_BETA in request.headers.get("anthropic-beta", "")
-            batch = await run_in_threadpool(self._create, body, long_output)
-            refused = failure_after_commit(fault, self._faults)
-            if refused is None:
-                return json_reply(self._wire(request, batch))
-        return error_reply(refused, request.scope.get("request_id")) if isinstance(refused, WireError) else refused
+            batch = await run_in_threadpool(self._create, body, long_output, fault)
+            if fault is CreateFault.SLOW:
+                await asyncio.sleep(self._faults.slow_seconds)
+            failed = failure_after_commit(fault, self._faults) or json_reply(self._wire(request, batch))
+        return error_reply(failed, request.scope.get("request_id")) if isinstance(failed, WireError) else failed
 
-    def _create(self, body: bytearray, long_output: bool) -> Batch:
-        return self._engine.create(read_batch(body, self._catalogue, long_output=long_output))
+    def _create(self, body: bytearray, long_output: bool, fault: CreateFault | None) -> Batch:
+        draft = read_batch(body, self._catalogue, long_output=long_output)
+        late = fault is CreateFault.LATE_COMMIT
+        batch = self._engine.create(draft, later_seconds=self._faults.late_seconds if late else 0.0)
+        self._rehearsal.created(batch.id)
+        return batch
 
     async def list(self, request: Request) -> Response:
         """A page of batches, newest first."""
-        batches = await run_in_threadpool(self._engine.newest_first)
+        lag_seconds = self._faults.list_lag_seconds
+        batches = await run_in_threadpool(lambda: self._engine.newest_first(lag_seconds=lag_seconds))
         found = page(
             batches,
             request.query_params,
@@ -148,9 +158,11 @@ class _Server:
     async def retrieve(self, request: Request) -> Response:
         """One batch."""
         name = request.path_params["id"]
-        if self._faults.next_retrieve_missing():
+        if self._faults.next_retrieve_missing() or self._rehearsal.next_retrieve_missing(name):
             raise WireError.at(Corner.UNKNOWN_BATCH, id=name)
-        return json_reply(self._wire(request, await run_in_threadpool(self._engine.retrieve, name)))
+        lag_seconds = self._faults.retrieve_lag_seconds
+        batch = await run_in_threadpool(lambda: self._engine.retrieve(name, lag_seconds=lag_seconds))
+        return json_reply(self._wire(request, batch))
 
     async def cancel(self, request: Request) -> Response:
         """Stop a batch."""
@@ -165,26 +177,29 @@ class _Server:
 
     async def results(self, request: Request) -> Response:
         """The results of an ended batch as JSON lines."""
-        return await run_in_threadpool(self._results, request.path_params["id"])
+        return await run_in_threadpool(self._results, request.path_params["id"], request.headers)
 
-    def _results(self, name: str) -> Response:
+    def _results(self, name: str, asked: Headers) -> Response:
         batch = self._engine.retrieve(name)
         if batch.ended_us is None:
             raise WireError.at(Corner.RESULTS_EARLY, id=name)
         if batch.archived_us(self._options) <= self._engine.now_us:
             raise WireError.at(Corner.RESULTS_ARCHIVED, id=name)
         path = self._folder.results(batch)
-        fault = self._faults.next_results()
+        fault = self._faults.next_results() or self._rehearsal.next_results()
         try:
-            return faulty_results(path, fault) if fault else FileReply(path)
+            return download(path, etag=f'"{batch.id}"', asked=asked, fault=fault)
         except FileNotFoundError:
             raise WireError.at(Corner.RESULTS_ARCHIVED, id=name) from None
 
     async def message(self, request: Request) -> Response:
         """A direct message, answered at once."""
         body = await read_body(request, MAX_MESSAGE_BYTES)
-        number = next(self._message_numbers)
-        return json_reply(await run_in_threadpool(lambda: self._messages.answer(parse_object(body), number)))
+        if self._credit.exhausted:
+            raise WireError.bad_request(NO_CREDIT.message)
+        number, params = next(self._message_numbers), parse_object(body)
+        message = await run_in_threadpool(lambda: self._messages.answer(params, number))
+        return streamed_reply(message) if params.get("stream") else json_reply(message)
 
     async def count_tokens(self, request: Request) -> Response:
         """The input tokens of a request."""

@@ -53,9 +53,20 @@ class Draft:
 class Batch:
     """One batch from its creation to its end."""
 
-    def __init__(self, *, id: str, ordinal: int, created_us: int, total: int, draft: Draft | None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        *,
+        id: str,  # noqa: A002
+        ordinal: int,
+        accepted_us: int,
+        created_us: int,
+        total: int,
+        draft: Draft | None,
+    ) -> None:
         self.id = id
         self.ordinal = ordinal
+        self.accepted_us = accepted_us
+        """When its create call came: `created_us`, unless that was put off."""
         self.created_us = created_us
         self.total = total
         self.cancel_us: int | None = None
@@ -82,6 +93,15 @@ class Batch:
     def waiting(self) -> bool:
         """Whether some items have not had their turn."""
         return self.next < self.total and self.cancel_us is None
+
+    @property
+    def queued(self) -> int:
+        """How many of its requests wait or run."""
+        return self.total - self.live.total() if self.ended_us is None else 0
+
+    def listed(self, until_us: int) -> bool:
+        """Whether a list that knows what happened until then has it."""
+        return not self.deleted and self.created_us <= until_us
 
     def note(self, index: int, outcome: Outcome) -> None:
         """Record how an item ended."""

@@ -23,12 +23,23 @@ class Corner(Enum):
     DELETE_RUNNING = Answer(400, "invalid_request_error", "Batch {id} is still running; cancel it before deleting it.")
     RESULTS_EARLY = Answer(400, "invalid_request_error", "Batch {id} has not ended; its results are not available yet.")
     RESULTS_ARCHIVED = Answer(404, "not_found_error", "The results of batch {id} are no longer kept.")
+    RANGE_BEYOND = Answer(416, "invalid_request_error", "Range: the results have {size} bytes.")
     BAD_LIMIT = Answer(400, "invalid_request_error", "limit: must be a whole number from 1 to 1000.")
     TWO_CURSORS = Answer(400, "invalid_request_error", "Only one of after_id and before_id may be given.")
     UNKNOWN_CURSOR = Answer(404, "not_found_error", "No object with id {id} to page from.")
     UNKNOWN_BATCH = Answer(404, "not_found_error", "Message batch {id} not found.")
+    REQUEST_RATE = Answer(
+        429,
+        "rate_limit_error",
+        "Simulated: this request would exceed your organization's rate limit of {limit} batch requests per minute.",
+    )
+    QUEUE_FULL = Answer(
+        429,
+        "rate_limit_error",
+        "Simulated: {count} more requests would exceed your organization's limit of {limit} requests in the batch "
+        "processing queue; {queued} are in it.",
+    )
     MISSING_VERSION = Answer(400, "invalid_request_error", "anthropic-version: header is required.")
-    STREAMED_MESSAGE = Answer(400, "invalid_request_error", "stream: the local server does not stream messages.")
 
 
 CHOICES = {
@@ -43,6 +54,10 @@ CHOICES = {
     "refused items": "refused before any output: empty content, 0 output tokens, input and cache as usual",
     "expired items": "those drawn to expire end when their turn comes; all that wait at expires_at expire",
     "retention": "at its end archived_at is set, results_url is null again, the results are 404",
+    "part of the results": "`Range: bytes=N-`, with If-Range, gives the rest; another form of Range is ignored",
+    "queue": "a request leaves it when it ends; a create that would overfill it is refused whole, without retry-after",
+    "request rate": "a minute's worth may come at once; every call under /v1/messages/batches counts, refused or not",
+    "no credit": "items whose turn comes end errored as invalid_request_error; creates and direct messages are 400",
     "MB": "10^6 bytes, the stricter reading: a body over 256,000,000 bytes is refused",
     "tokens": "characters / the model's average, rounded up per block; images and documents are flat",
     "thinking": "never simulated: thinking_tokens is 0",

@@ -18,9 +18,10 @@ from core.sandbox.batch import Batch, Draft, batch_id, microseconds
 from core.sandbox.cache import PromptCache
 from core.sandbox.corners import Corner
 from core.sandbox.folder import SandboxFolder
+from core.sandbox.limits import Credit
 from core.sandbox.message import result_lines
 from core.sandbox.options import SandboxOptions
-from core.sandbox.outcomes import STATUSES, Draw, Outcome, duration_us, fate
+from core.sandbox.outcomes import NO_CREDIT, STATUSES, Draw, Outcome, duration_us, fate
 from core.sandbox.wire_errors import WireError
 
 _RESPONSE_BEGINS = 4  # a response begins after a quarter of its item's duration
@@ -36,14 +37,18 @@ class _Event(IntEnum):
 class Engine:
     """All batches of the simulated account. Every public method may be called from any thread."""
 
-    def __init__(self, options: SandboxOptions, folder: SandboxFolder, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, options: SandboxOptions, folder: SandboxFolder, clock: Callable[[], datetime], credit: Credit
+    ) -> None:
         self._options = options
+        self._credit = credit
         self._folder = folder
         self._clock = clock
         self._lock = threading.Lock()
         self._now_us = 0
         self._free = options.width
         self._events: list[tuple[int, int, _Event, Batch, int]] = []
+        self._late: list[tuple[int, int, Batch]] = []
         self._order = itertools.count()
         self._ready: deque[Batch] = deque()
         self._running = 0
@@ -57,35 +62,40 @@ class Engine:
         """The instant the simulation has reached."""
         return self._now_us
 
-    def create(self, draft: Draft) -> Batch:
-        """A new batch of these requests, begun now."""
+    def create(self, draft: Draft, *, later_seconds: float = 0.0) -> Batch:
+        """A new batch of these requests; one made for later begins, and can be seen, when its time has come."""
         with self._lock:
             now_us = self._catch_up(changes=True)
+            self._admit(len(draft.custom_ids))
+            created_us = now_us + round(later_seconds * 1_000_000)
             ordinal = self._next_ordinal
             self._next_ordinal += 1
             batch = Batch(
-                id=batch_id(self._options.seed, ordinal, now_us),
+                id=batch_id(self._options.seed, ordinal, created_us),
                 ordinal=ordinal,
-                created_us=now_us,
+                accepted_us=now_us,
+                created_us=created_us,
                 total=len(draft.custom_ids),
                 draft=draft,
             )
             self._folder.commit(batch)
-            self._batches[batch.id] = batch
-            self._begin(batch)
+            self._put(batch)
             return batch
 
-    def retrieve(self, name: str) -> Batch:
-        """The batch of that id."""
+    def retrieve(self, name: str, *, lag_seconds: float = 0.0) -> Batch:
+        """The batch of that id, if it is older than the lag."""
         with self._lock:
-            self._catch_up()
-            return self._find(name)
+            seen_us = self._catch_up() - round(lag_seconds * 1_000_000)
+            batch = self._find(name)
+            if batch.created_us > seen_us:
+                raise WireError.at(Corner.UNKNOWN_BATCH, id=name)
+            return batch
 
-    def newest_first(self) -> list[Batch]:
-        """Every batch that was not deleted."""
+    def newest_first(self, *, lag_seconds: float = 0.0) -> list[Batch]:
+        """Every batch that was not deleted and is older than the lag."""
         with self._lock:
-            self._catch_up()
-            return [batch for batch in reversed(self._batches.values()) if not batch.deleted]
+            seen_us = self._catch_up() - round(lag_seconds * 1_000_000)
+            return [batch for batch in reversed(self._batches.values()) if batch.listed(seen_us)]
 
     def cancel(self, name: str) -> Batch:
         """Stop a batch: items that have not begun are canceled, the others end in their time."""
@@ -129,6 +139,13 @@ class Engine:
         return now_us
 
     def _advance(self, to_us: int) -> None:
+        while self._late and self._late[0][0] <= to_us:
+            created_us, _, batch = heapq.heappop(self._late)
+            self._run_events(created_us)
+            self._put(batch)
+        self._run_events(to_us)
+
+    def _run_events(self, to_us: int) -> None:
         while self._events and self._events[0][0] <= to_us:
             at_us, _, event, batch, item = heapq.heappop(self._events)
             if event is _Event.ITEM_END:
@@ -142,6 +159,24 @@ class Engine:
             self._dispatch(at_us)
             self._finish_if_done(batch, at_us)
         self._now_us = max(self._now_us, to_us)
+
+    def _admit(self, count: int) -> None:
+        """Refuse what the account cannot pay, or what would overfill its queue."""
+        if self._credit.exhausted:
+            raise WireError.bad_request(NO_CREDIT.message)
+        limit = self._options.queue_limit
+        queued = sum(batch.queued for batch in self._batches.values()) if limit else 0
+        if queued + count > limit > 0:
+            raise WireError.at(Corner.QUEUE_FULL, limit=limit, queued=queued, count=count)
+
+    def _put(self, batch: Batch) -> None:
+        """Begin a batch, or keep it for later."""
+        if batch.created_us > self._now_us:
+            heapq.heappush(self._late, (batch.created_us, batch.ordinal, batch))
+            return
+        self._batches[batch.id] = batch
+        if batch.draft is not None:
+            self._begin(batch)
 
     def _at(self, us: int, event: _Event, batch: Batch, item: int = -1) -> None:
         heapq.heappush(self._events, (us, next(self._order), event, batch, item))
@@ -189,6 +224,11 @@ class Engine:
         if outcome is Outcome.EXPIRED:
             batch.note(item, outcome)
             return False
+        if outcome.charged:
+            if self._credit.exhausted:
+                batch.note(item, Outcome.UNPAID)
+                return False
+            self._credit.use()
         batch.outcomes[item] = outcome
         lasts_us = duration_us(draw, self._options)
         if outcome.charged and shape.prefix is not None:
@@ -237,11 +277,8 @@ class Engine:
         self._cache.restore(restored.cache)
         steps: list[tuple[int, int, Callable[[], None]]] = []
         for batch in restored.batches:
-            self._batches[batch.id] = batch
-            if batch.draft is None:
-                continue
-            steps.append((batch.created_us, batch.ordinal, partial(self._begin, batch)))
-            if batch.cancel_us is not None:
+            steps.append((batch.accepted_us, batch.ordinal, partial(self._put, batch)))
+            if batch.draft is not None and batch.cancel_us is not None:
                 steps.append((batch.cancel_us, batch.ordinal, partial(self._stop, batch, batch.cancel_us)))
                 batch.cancel_us = None
         for at_us, _, step in sorted(steps, key=lambda step: step[:2]):

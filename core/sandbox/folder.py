@@ -71,6 +71,7 @@ class SandboxFolder:
         state = {
             "id": batch.id,
             "ordinal": batch.ordinal,
+            "accepted_us": batch.accepted_us,
             "created_us": batch.created_us,
             "total": batch.total,
             "cancel_us": batch.cancel_us,
@@ -146,6 +147,7 @@ def _load_batch(place: Path, quiet_us: int) -> Batch:
     batch = Batch(
         id=str(record["id"]),
         ordinal=int(record["ordinal"]),
+        accepted_us=int(record.get("accepted_us", record["created_us"])),
         created_us=int(record["created_us"]),
         total=int(record["total"]),
         draft=draft,

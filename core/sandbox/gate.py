@@ -1,27 +1,40 @@
 """What every answer passes on its way: credentials and version in, ids and the mark of a simulation out."""
 
 import asyncio
+import hmac
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from math import ceil
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.sandbox.corners import Corner
 from core.sandbox.faults import Faults
+from core.sandbox.limits import RequestRate
 from core.sandbox.replies import error_reply
 from core.sandbox.wire_errors import WireError
 
+BATCHES = "/v1/messages/batches"
 ORGANIZATION_ID = "org_sim_lotwise"
 SIMULATED_HEADER = "x-lotwise-simulated"
 
 
 class Gate:
-    """ASGI middleware around the routes. The page at `/` needs no credentials."""
+    """ASGI middleware around the routes. The page at `/` needs no credentials.
 
-    def __init__(self, app: ASGIApp, faults: Faults) -> None:
+    Any key will do, unless `api_key` is set: then it has to be that one.
+    """
+
+    def __init__(
+        self, app: ASGIApp, faults: Faults, api_key: str | None, limit: int, now_us: Callable[[], int]
+    ) -> None:
         self._app = app
         self._faults = faults
+        self._api_key = api_key
+        self._limit = limit
+        self._rate = RequestRate(limit)
+        self._now_us = now_us
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -38,12 +51,43 @@ class Gate:
         if self._faults.latency_seconds > 0:
             await asyncio.sleep(self._faults.latency_seconds)
         marked = _adding(send, extra)
+        request = Request(scope, receive)
         try:
-            _admit(Request(scope))
+            self._admit(request)
         except WireError as error:
+            async for _ in request.stream():
+                pass  # an answer in the middle of an upload would look like a broken connection
             await error_reply(error, request_id)(scope, receive, marked)
             return
         await self._app(scope, receive, marked)
+
+    def _admit(self, request: Request) -> None:
+        path = request.url.path
+        if path == "/":
+            return
+        offered = _credentials(request)
+        if not offered:
+            raise WireError(401, "authentication_error", "x-api-key or Authorization header is required")
+        if self._api_key is not None and not any(_same(key, self._api_key) for key in offered):
+            raise WireError(401, "authentication_error", "invalid x-api-key")
+        if not request.headers.get("anthropic-version", "").strip():
+            raise WireError.at(Corner.MISSING_VERSION)
+        if path.startswith(BATCHES) and (wait := self._rate.take(self._now_us())):
+            refused = WireError.at(Corner.REQUEST_RATE, limit=self._limit)
+            refused.headers["retry-after"] = str(ceil(wait))
+            raise refused
+
+
+def _credentials(request: Request) -> list[str]:
+    """The keys of a request: clients differ in where they put theirs."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    offered = [token.strip() if scheme.lower() == "bearer" else "", request.headers.get("x-api-key", "").strip()]
+    return [key for key in offered if key]
+
+
+def _same(key: str, wanted: str) -> bool:
+    """Whether two keys are equal, in a time that does not tell how much of them is."""
+    return hmac.compare_digest(key.encode(), wanted.encode())
 
 
 def _adding(send: Send, extra: Iterable[tuple[bytes, bytes]]) -> Send:
@@ -53,14 +97,3 @@ def _adding(send: Send, extra: Iterable[tuple[bytes, bytes]]) -> Send:
         await send(message)
 
     return marked
-
-
-def _admit(request: Request) -> None:
-    if request.url.path == "/":
-        return
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    bearer = scheme.lower() == "bearer" and token.strip()
-    if not bearer and not request.headers.get("x-api-key", "").strip():
-        raise WireError(401, "authentication_error", "x-api-key or Authorization header is required")
-    if not request.headers.get("anthropic-version", "").strip():
-        raise WireError.at(Corner.MISSING_VERSION)

@@ -9,7 +9,8 @@ from xxhash import xxh3_128_hexdigest
 from core.sandbox.batch import Answer, Batch, Draft, Shape
 from core.sandbox.cache import CacheUse
 from core.sandbox.options import SandboxOptions
-from core.sandbox.outcomes import Draw, Outcome, drawn_error, output_tokens, refusal_category
+from core.sandbox.outcomes import NO_CREDIT, Draw, Outcome, drawn_error, output_tokens, refusal_category
+from core.sandbox.params import Problem
 from core.sandbox.wire_errors import error_body
 
 SIMULATED = "Simulated"
@@ -112,13 +113,18 @@ def _result(batch: Batch, draft: Draft, index: int, draw: Draw, options: Sandbox
         )
         return {"type": "succeeded", "message": made}
     if outcome.status == "errored":
-        problem = shape.problem if outcome is Outcome.INVALID else None
-        kind, text = problem or drawn_error(draw)
+        kind, text = _problem(outcome, shape, draw)
         return {
             "type": "errored",
             "error": error_body(kind, text, f"req_sim_{xxh3_128_hexdigest(key.encode())[:24]}"),
         }
     return {"type": outcome.status}
+
+
+def _problem(outcome: Outcome, shape: Shape, draw: Draw) -> Problem:
+    if outcome is Outcome.UNPAID:
+        return NO_CREDIT
+    return shape.problem if outcome is Outcome.INVALID and shape.problem else drawn_error(draw)
 
 
 def _block(answer: Answer, name: str, digest: str, *, whole: bool) -> dict[str, Any]:

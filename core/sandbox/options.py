@@ -4,7 +4,18 @@ from dataclasses import dataclass, field, fields
 
 from core.errors import LotwiseError
 
-_SHARES = ("error_rate", "expiry_rate", "refusal_rate", "truncation_rate")
+_ITEM_SHARES = ("error_rate", "expiry_rate", "refusal_rate", "truncation_rate")
+_CREATE_SHARES = ("drop_rate", "server_error_rate", "hang_rate")
+_SHARES = (*_ITEM_SHARES, *_CREATE_SHARES, "early_404_rate", "truncated_results_rate")
+_LIMITS = ("credit_requests", "queue_limit", "requests_per_minute")
+_NOT_NEGATIVE = (
+    "queue_seconds",
+    "seconds_spread",
+    "output_spread",
+    "results_retention_days",
+    "hang_seconds",
+    *_LIMITS,
+)
 
 
 class BadSandboxOption(LotwiseError):
@@ -49,19 +60,50 @@ class SandboxOptions:
     results_retention_days: int = field(
         default=29, metadata={"help": "Days from creation until the results of a batch are archived."}
     )
+    drop_rate: float = field(
+        default=0.0, metadata={"help": "Share of creates whose answer is lost although the batch exists."}
+    )
+    server_error_rate: float = field(
+        default=0.0, metadata={"help": "Share of creates answered 500, 502, 504 or 529 although the batch exists."}
+    )
+    hang_rate: float = field(
+        default=0.0, metadata={"help": "Share of creates that get no answer in time although the batch exists."}
+    )
+    hang_seconds: float = field(
+        default=30.0, metadata={"help": "Real seconds until a hanging connection is closed, if the client waits."}
+    )
+    early_404_rate: float = field(
+        default=0.0, metadata={"help": "Share of new batches that are not found at the first look."}
+    )
+    truncated_results_rate: float = field(
+        default=0.0,
+        metadata={"help": "Share of downloads that end early: between lines, inside one, or with the connection."},
+    )
+    credit_requests: int = field(
+        default=0,
+        metadata={"help": "Items the credit pays for; then items fail and creates are refused. 0 is without limit."},
+    )
+    queue_limit: int = field(
+        default=0,
+        metadata={"help": "Requests that may wait or run in all batches together; more is a 429. 0 is without limit."},
+    )
+    requests_per_minute: int = field(
+        default=0, metadata={"help": "Calls of the batch endpoints a minute; more is a 429. 0 is without limit."}
+    )
 
     def __post_init__(self) -> None:
         for name in ("time_scale", "width", "seconds_per_item", "output_share"):
             if not getattr(self, name) > 0:
                 raise BadSandboxOption(option=name, value=getattr(self, name), range="above 0")
-        for name in ("queue_seconds", "seconds_spread", "output_spread", "results_retention_days"):
+        for name in _NOT_NEGATIVE:
             if not getattr(self, name) >= 0:
                 raise BadSandboxOption(option=name, value=getattr(self, name), range="0 or more")
         for name in _SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise BadSandboxOption(option=name, value=getattr(self, name), range="0 to 1")
-        if sum(getattr(self, name) for name in _SHARES) > 1 + 1e-9:
-            raise BadSandboxOption("The shares of items that do not simply succeed add up to more than 1.")
+        for names, what in ((_ITEM_SHARES, "items"), (_CREATE_SHARES, "creates")):
+            if sum(getattr(self, name) for name in names) > 1 + 1e-9:
+                raise BadSandboxOption(f"The shares of {what} that do not simply succeed add up to more than 1.")
 
     def scaled_us(self, simulated_seconds: float) -> int:
         """A simulated duration as microseconds of real time."""
@@ -70,3 +112,8 @@ class SandboxOptions:
     def as_dict(self) -> dict[str, int | float | bool]:
         """Every option by name, to show beside simulated figures."""
         return {option.name: getattr(self, option.name) for option in fields(self)}
+
+    def rehearsed(self) -> dict[str, int | float | bool]:
+        """The troubles that are switched on, by name."""
+        values = self.as_dict()
+        return {name: values[name] for name in (*_SHARES, *_LIMITS) if values[name]}

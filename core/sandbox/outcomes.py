@@ -21,6 +21,8 @@ RETRYABLE = (
     Problem("api_error", "Simulated: Internal server error"),
     Problem("overloaded_error", "Simulated: Overloaded"),
 )
+NO_CREDIT = Problem("invalid_request_error", "Your credit balance is too low to access the Anthropic API. (Simulated)")
+"""Typed as a wrong request, by the API too: only its wording tells that the account is what needs a change."""
 REFUSAL_CATEGORIES = ("cyber", "bio", "frontier_llm", "reasoning_extraction", "general_harms", None)
 
 
@@ -39,6 +41,8 @@ class Outcome(IntEnum):
     """Errored, by its own params."""
     CANCELED = 6
     EXPIRED = 7
+    UNPAID = 8
+    """Errored, because the credit was used up."""
 
     @property
     def status(self) -> str:
@@ -60,6 +64,7 @@ _STATUS = {
     Outcome.INVALID: "errored",
     Outcome.CANCELED: "canceled",
     Outcome.EXPIRED: "expired",
+    Outcome.UNPAID: "errored",
 }
 STATUSES = ("processing", "succeeded", "errored", "canceled", "expired")
 

@@ -1,21 +1,20 @@
-"""Answers that are more than a JSON document: errors, result files, and injected failures."""
+"""Answers that are more than a plain object: errors, and the injected failures of a create."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from core.sandbox.faults import CreateFault, Faults, ResultsFault
+from core.sandbox.faults import CreateFault, Faults
+from core.sandbox.outcomes import NO_CREDIT
 from core.sandbox.wire_errors import WireError, error_body
 
-CHUNK_BYTES = 4 << 20  # results are read and sent in large pieces: small ones cost more than the bytes
 JSON = "application/json"
 _TOO_LARGE_PAGE = "<html><head><title>413 Request Entity Too Large</title></head><body>Simulated</body></html>"
+_BAD_GATEWAY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body>Simulated</body></html>"
 _HANG_CHECK_SECONDS = 0.05
 
 
@@ -28,28 +27,6 @@ def error_reply(error: WireError, request_id: str | None) -> Response:
     """An error in the shape of the API."""
     body = error_body(error.kind, error.message, request_id, error.details)
     return json_reply(body, error.status, error.headers)
-
-
-class FileReply(Response):
-    """A whole file, streamed in large chunks; `cut_at` closes the connection after that many bytes."""
-
-    def __init__(self, path: Path, *, cut_at: int | None = None) -> None:
-        super().__init__(media_type="application/x-jsonl")
-        self._file = path.open("rb", buffering=0)  # open from now on: a delete does not disturb a download
-        self._cut_at = cut_at
-        self.headers["content-length"] = str(path.stat().st_size)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        with self._file as file:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            if self._cut_at is not None:
-                await send({"type": "http.response.body", "body": file.read(self._cut_at), "more_body": True})
-                await drop_connection(receive, flush=True)
-                return
-            while chunk := await run_in_threadpool(file.read, CHUNK_BYTES):
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
 
 
 class DroppedReply(Response):
@@ -94,6 +71,8 @@ async def drop_connection(receive: Receive, *, flush: bool = False) -> None:
 
 def refusal_before_commit(fault: CreateFault | None, faults: Faults) -> Response | WireError | None:
     """The answer of a fault that keeps the batch from being made."""
+    if fault is CreateFault.DROP_BEFORE_COMMIT:
+        return DroppedReply()
     if fault is CreateFault.TOO_LARGE_HTML:
         return Response(_TOO_LARGE_PAGE, status_code=413, media_type="text/html")
     if fault is CreateFault.RATE_LIMITED:
@@ -102,6 +81,8 @@ def refusal_before_commit(fault: CreateFault | None, faults: Faults) -> Response
     return _REFUSALS.get(fault) if fault else None
 
 
+_INTERNAL = WireError(500, "api_error", "Simulated: Internal server error")
+_OVERLOADED = WireError(529, "overloaded_error", "Simulated: Overloaded")
 _REFUSALS = {
     CreateFault.RATE_LIMITED_BARE: WireError(429, "rate_limit_error", "Simulated: too many batch requests"),
     CreateFault.SPEND_LIMIT: WireError(
@@ -110,45 +91,27 @@ _REFUSALS = {
         "Simulated: monthly spend limit reached",
         details={"error_code": "enforced_spend_limit_reached"},
     ),
-    CreateFault.CREDIT_TOO_LOW: WireError.bad_request(
-        "Your credit balance is too low to access the Anthropic API. (Simulated)"
-    ),
-    CreateFault.OVERLOADED: WireError(529, "overloaded_error", "Simulated: Overloaded"),
+    CreateFault.CREDIT_TOO_LOW: WireError.bad_request(NO_CREDIT.message),
+    CreateFault.ERROR_500_BEFORE_COMMIT: _INTERNAL,
+    CreateFault.OVERLOADED: _OVERLOADED,
 }
 
 
 def failure_after_commit(fault: CreateFault | None, faults: Faults) -> Response | WireError | None:
     """The answer of a fault that strikes when the batch is already made."""
     match fault:
-        case CreateFault.DROP_AFTER_COMMIT:
+        case CreateFault.DROP_AFTER_COMMIT | CreateFault.LATE_COMMIT:
             return DroppedReply()
         case CreateFault.HANG_AFTER_COMMIT:
             return HangingReply(faults.hang_seconds)
-        case CreateFault.ERROR_500_AFTER_COMMIT:
-            return WireError(500, "api_error", "Simulated: Internal server error")
-        case CreateFault.TIMEOUT_504_AFTER_COMMIT:
-            return WireError(504, "timeout_error", "Simulated: Gateway timeout")
+        case CreateFault.ERROR_502_AFTER_COMMIT:
+            return Response(_BAD_GATEWAY_PAGE, status_code=502, media_type="text/html")
         case _:
-            return None
+            return _FAILURES.get(fault) if fault else None
 
 
-def faulty_results(path: Path, fault: ResultsFault) -> Response:
-    """A download that goes wrong."""
-    data = path.read_bytes()
-    if fault is ResultsFault.CUT_CONNECTION:
-        return FileReply(path, cut_at=len(data) // 2)
-    return Response(_DAMAGE[fault](data.splitlines(keepends=True)), media_type="application/x-jsonl")
-
-
-def _foreign(lines: list[bytes]) -> bytes:
-    stranger = {**orjson.loads(lines[0]), "custom_id": "simulated-foreign-id"}
-    return b"".join([*lines, orjson.dumps(stranger, option=orjson.OPT_APPEND_NEWLINE)])
-
-
-_DAMAGE: Mapping[ResultsFault, Callable[[list[bytes]], bytes]] = {
-    ResultsFault.FEWER_LINES: lambda lines: b"".join(lines[: len(lines) // 2]),
-    ResultsFault.CUT_LINE: lambda lines: b"".join(lines)[: -len(lines[-1]) // 2],
-    ResultsFault.DUPLICATED: lambda lines: b"".join([lines[0], *lines]),
-    ResultsFault.FOREIGN_ID: _foreign,
-    ResultsFault.MISSING_ID: lambda lines: b"".join(lines[1:]),
+_FAILURES = {
+    CreateFault.ERROR_500_AFTER_COMMIT: _INTERNAL,
+    CreateFault.TIMEOUT_504_AFTER_COMMIT: WireError(504, "timeout_error", "Simulated: Gateway timeout"),
+    CreateFault.OVERLOADED_AFTER_COMMIT: _OVERLOADED,
 }

@@ -9,7 +9,6 @@ from typing import Any
 from core.sandbox.batch import microseconds
 from core.sandbox.cache import PromptCache
 from core.sandbox.catalogue import Catalogue
-from core.sandbox.corners import Corner
 from core.sandbox.intake import shape_of
 from core.sandbox.message import message
 from core.sandbox.options import SandboxOptions
@@ -33,8 +32,6 @@ class Messages:
 
     def answer(self, params: Mapping[str, Any], number: int) -> dict[str, Any]:
         """The Message for these params; `number` tells equal requests apart."""
-        if params.get("stream"):
-            raise WireError.at(Corner.STREAMED_MESSAGE)
         with _as_wire_error():
             shape, tokens = shape_of(params, self._catalogue, batch=False)
         now_us = microseconds(self._clock())

@@ -39,9 +39,11 @@ def start(clock: Clock, http: httpx2.Client) -> Iterator[Start]:
     """Return a function that starts a server with these options, faults and folder."""
     with ExitStack() as stack:
 
-        def starting(faults: Faults | None = None, folder: Path | None = None, **options: Any) -> Server:
+        def starting(
+            faults: Faults | None = None, folder: Path | None = None, api_key: str | None = None, **options: Any
+        ) -> Server:
             faults = faults or Faults()
-            app = create_app(SandboxOptions(**options), folder=folder, clock=clock, faults=faults)
+            app = create_app(SandboxOptions(**options), folder=folder, clock=clock, faults=faults, api_key=api_key)
             return Server(stack.enter_context(LoopbackServer(app)).url, clock, faults, http)
 
         yield starting

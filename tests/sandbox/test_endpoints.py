@@ -211,8 +211,30 @@ def test_messages_and_token_counts(shared: Server) -> None:
     assert message.usage.service_tier == "standard"
     with pytest.raises(anthropic.NotFoundError):
         shared.client.messages.create(model="claude-nobody", max_tokens=5, messages=messages)
-    with pytest.raises(anthropic.BadRequestError):
-        shared.client.messages.create(model=MODEL, max_tokens=5, messages=messages, stream=True)
+
+
+TOOL: Any = {"name": "note", "input_schema": {"type": "object", "properties": {"text": {"type": "string"}}}}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"tools": [TOOL], "tool_choice": {"type": "tool", "name": "note"}}],
+    ids=["text", "tool"],
+)
+def test_a_streamed_message_is_the_message(server: Server, more: dict[str, Any]) -> None:
+    """The client puts the events together to what it would have got at once: content, stop reason and usage."""
+    asked: Any = {"model": "claude-opus-4-5", "max_tokens": 50, "messages": [{"role": "user", "content": "Hi"}], **more}
+
+    whole = server.client.messages.create(**asked)
+    with server.client.messages.stream(**asked) as stream:
+        streamed = stream.get_final_message()
+
+    assert streamed.stop_reason == whole.stop_reason
+    assert [block.type for block in streamed.content] == [block.type for block in whole.content]
+    if more:
+        assert streamed.content[0].to_dict()["input"] == {"text": "Simulated"}
+    assert streamed.usage.input_tokens == whole.usage.input_tokens
+    assert streamed.usage.output_tokens > 1
 
 
 def test_the_direct_cache_is_its_own(server: Server) -> None:

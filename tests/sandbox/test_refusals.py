@@ -24,11 +24,17 @@ TOOL = {"name": "note", "input_schema": {"type": "object", "properties": {"text"
         b'{"requests":[{"custom_id":"a"}]}',
         b'{"requests":[{"custom_id":"a b","params":{}}]}',
         b'{"requests":[{"custom_id":"","params":{}}]}',
+        b'{"requests":[{"custom_id":"a\\n","params":{}}]}',
+        b'{"requests":[{"custom_id":5,"params":{}}]}',
+        b'{"requests":[{"custom_id":"a","params":[]}]}',
+        b'{"requests":{"custom_id":"a","params":{}}}',
+        b'{"requests":[{"custom_id":"a","params":{"text":"\xff"}}]}',
+        b"[" * 5000,
         b'{"requests":[{"custom_id":"' + b"a" * 65 + b'","params":{}}]}',
         b'{"requests":[{"custom_id":"a","params":{}},{"custom_id":"a","params":{}}]}',
         b'{"requests":[' + b",".join(b'{"custom_id":"%d","params":{}}' % n for n in range(100_001)) + b"]}",
     ],
-    ids=lambda body: body[:60].decode(),
+    ids=lambda body: ascii(body[:60]),
 )
 def test_a_malformed_create_makes_no_batch(shared: Server, body: bytes) -> None:
     """Structure is checked at once: 400 and nothing exists."""
@@ -45,6 +51,16 @@ def test_a_create_over_256_megabytes_is_413(shared: Server) -> None:
     headers = {"x-api-key": "k", "anthropic-version": "v"}
 
     answer = httpx2.post(f"{shared.url}/v1/messages/batches", content=bytes(256_000_001), headers=headers, timeout=60)
+
+    assert (answer.status_code, answer.json()["error"]["type"]) == (413, "request_too_large")
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens"])
+def test_a_message_over_32_megabytes_is_413(shared: Server, path: str) -> None:
+    """Direct messages and token counts have a smaller limit than batches."""
+    headers = {"x-api-key": "k", "anthropic-version": "v"}
+
+    answer = httpx2.post(f"{shared.url}{path}", content=bytes(32_000_001), headers=headers, timeout=60)
 
     assert (answer.status_code, answer.json()["error"]["type"]) == (413, "request_too_large")
 
