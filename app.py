@@ -19,7 +19,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     from pages import imports, job, next_steps, pictures, proposal, session  # noqa: F401, PLC0415
 
     try:
-        session.workspace()
+        session.shared_workspace()
     except LotwiseError as error:
         LOG.error("%s", error)  # every page says it too, and tries again
     gc.collect()

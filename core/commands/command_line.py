@@ -11,7 +11,7 @@ from typing import Any
 
 from core.commands import file_verbs
 from core.commands.local_api import ask_owner, to_json
-from core.commands.plain_text import plain
+from core.commands.plain_text import VisibleLog, plain, visible
 from core.commands.verbs import ALL, Document, run_verb
 from core.demo import build_demo
 from core.errors import LotwiseError
@@ -23,12 +23,15 @@ from core.workspace import Workspace, default_folder
 
 _STEP_SECONDS = 0.5
 _LAST_PORT = 65_535
+_MOST_DAYS = 3_650
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(message)s")
+    log = logging.StreamHandler(sys.stderr)
+    log.setFormatter(VisibleLog("%(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[log], level=logging.WARNING)
     try:
         document = arguments.run(arguments)
     except LotwiseError as error:
@@ -44,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _fail(error: Exception, message: str, context: Document, *, as_json: bool) -> int:
     _say(to_json({"error": message, "context": context}) if as_json else b"", sys.stdout)
-    _say(f"lotwise: {error}".encode(), sys.stderr)
+    _say(f"lotwise: {visible(str(error))}".encode(), sys.stderr)
     return 1
 
 
@@ -80,7 +83,8 @@ def _on_workspace(arguments: argparse.Namespace, verb: str, values: Document, *,
 
 def _sandbox(arguments: argparse.Namespace) -> None:
     options = SandboxOptions(**{option.name: getattr(arguments, option.name) for option in fields(SandboxOptions)})
-    with LoopbackServer(create_app(options, folder=arguments.folder), port=arguments.port) as server:
+    app = create_app(options, folder=arguments.folder, api_key=arguments.api_key)
+    with LoopbackServer(app, port=arguments.port) as server:
         _say(to_json({"url": server.url, "simulated": True}) if arguments.json else b"", sys.stdout)
         _say(f"Simulated Message Batches server on {server.url} (Ctrl-C stops it)".encode(), sys.stderr)
         server.wait()
@@ -98,12 +102,35 @@ def _port(text: str) -> int:
     return port
 
 
+def _count(text: str) -> int:
+    """How many of something, one at least; argparse makes wrong usage of the error."""
+    count = int(text)
+    if count < 1:
+        raise ValueError(text)
+    return count
+
+
+def _key(text: str) -> str:
+    """A key that a header can carry."""
+    if not text.isascii() or not text.isprintable() or text != text.strip() or not text:
+        raise argparse.ArgumentTypeError("a key is printable ASCII and begins and ends with none of its spaces")
+    return text
+
+
 def _runs(text: str) -> float:
     """A number of runs; argparse makes wrong usage of the error."""
     runs = float(text)
     if not 0 < runs < float("inf"):
         raise ValueError(text)
     return runs
+
+
+def _days(text: str) -> int:
+    """A number of days back; argparse makes wrong usage of the error."""
+    days = int(text)
+    if not 1 <= days <= _MOST_DAYS:
+        raise ValueError(text)
+    return days
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -155,8 +182,13 @@ def _parser() -> argparse.ArgumentParser:
     split.add_argument("class_id", metavar="CLASS")
     split.add_argument("--no", action="store_true", help="take the consent back")
 
-    submit = verb("submit", "send the proposed jobs", lambda a: _on_workspace(a, "submit", {}, advance=True))
+    submit = verb(
+        "submit",
+        "send the proposed jobs",
+        lambda a: _on_workspace(a, "submit", {"confirm": a.confirm, "dry_run": a.dry_run}, advance=not a.dry_run),
+    )
     submit.add_argument("--wait", action="store_true", help="return when every job is over")
+    _add_spending_options(submit)
 
     status = verb(
         "status",
@@ -168,36 +200,144 @@ def _parser() -> argparse.ArgumentParser:
     repair = verb(
         "repair",
         "send the failed slice of a job again",
-        lambda a: _on_workspace(a, "repair", {"job": a.job, "dry_run": a.dry_run}, advance=not a.dry_run),
+        lambda a: _on_workspace(
+            a,
+            "repair",
+            {"job": a.job, "dry_run": a.dry_run, "confirm": a.confirm, "causes": a.cause},
+            advance=not a.dry_run,
+        ),
+    )
+    repair.add_argument(
+        "--cause",
+        action="append",
+        metavar="NAME",
+        help="send the failures of this cause; may be given several times (default: those that pass by themselves)",
     )
     repair.add_argument("job", metavar="JOB", help=f"the job, or `{ALL}` for every failed slice")
-    repair.add_argument("--dry-run", action="store_true", help="only say what would be sent, and its price")
+    _add_spending_options(repair)
     repair.add_argument("--wait", action="store_true", help="return when every job is over")
 
+    _add_failure_verbs(verb)
+
     for name, help in (("release", "send a held job after all"), ("cancel", "call a job off")):  # noqa: A001
-        added = verb(name, help, lambda a: _on_workspace(a, a.verb, {"job": a.job}, advance=True))
+        added = verb(
+            name,
+            help,
+            lambda a: _on_workspace(a, a.verb, {"job": a.job, "dry_run": a.dry_run}, advance=not a.dry_run),
+        )
         added.add_argument("job", metavar="JOB")
+        _add_dry_run(added)
+
+    stop = verb(
+        "stop",
+        "call every job off, and send nothing more until `resume`",
+        lambda a: _on_workspace(a, "stop", {"dry_run": a.dry_run}, advance=not a.dry_run),
+    )
+    stop.add_argument("--wait", action="store_true", help="return when every job is over")
+    _add_dry_run(stop)
+    verb("resume", "let sending go on after `stop`", lambda a: _on_workspace(a, "resume", {}))
 
     export = verb(
         "export",
-        "write items, attempts, costs or results to a file",
+        "write items, attempts, costs, the audit log or results to a file",
         lambda a: _on_workspace(a, "export", {"what": a.what, "to": str(a.to.resolve())}),
     )
     export.add_argument("what", choices=EXPORTS)
     export.add_argument("--to", type=Path, required=True, metavar="FILE.csv|.parquet|.jsonl")
 
+    audit = verb(
+        "audit",
+        "show who did what, newest first",
+        lambda a: _on_workspace(a, "audit", {"limit": a.limit, "actor": a.actor}),
+    )
+    audit.add_argument("--limit", type=_count, default=50, metavar="N", help="this many entries at most")
+    audit.add_argument("--actor", metavar="NAME", help="only what this person did, or `worker`")
+
+    _add_handover_verbs(verb)
+
+    history = verb(
+        "history",
+        "bring in the account's batches that were not sent from here",
+        lambda a: _on_workspace(
+            a, "history", {"days": a.since, "dry_run": a.dry_run, "reclassify": a.reclassify}
+        ),
+    )
+    history.add_argument(
+        "--since",
+        type=_days,
+        default=29,
+        metavar="DAYS",
+        help="how far to look back (default: 29 days, as long as the API keeps results)",
+    )
+    history.add_argument("--dry-run", action="store_true", help="only say what would come in, or be named otherwise")
+    history.add_argument(
+        "--reclassify", action="store_true", help="name what is in by the rules in naming.toml; look for nothing new"
+    )
+
+    _add_sandbox_verb(verb)
+    verb("demo", "build the demo workspace", _demo)
+    return parser
+
+
+def _add_failure_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:
+    """The verbs for failures beside `repair`: giving them up, and looking at one item."""
+    set_aside = verb(
+        "set-aside",
+        "give up failures that nobody will repair",
+        lambda a: _on_workspace(a, "set-aside", {"job": a.job, "causes": a.cause, "undo": a.undo}),
+    )
+    set_aside.add_argument("job", metavar="JOB")
+    set_aside.add_argument(
+        "--cause", action="append", metavar="NAME", required=True, help="the failures of this cause; may be repeated"
+    )
+    set_aside.add_argument("--undo", action="store_true", help="take them back: they are open failures again")
+
+    item = verb("item", "show every attempt of an item", lambda a: _on_workspace(a, "item", {"item": a.item}))
+    item.add_argument("item", metavar="ITEM")
+
+
+def _add_spending_options(verb: argparse.ArgumentParser) -> None:
+    """What every verb has that spends."""
+    verb.add_argument(
+        "--confirm", metavar="AMOUNT", help="the predicted dollars as shown, where they go over a budget: 12.34"
+    )
+    _add_dry_run(verb)
+
+
+def _add_dry_run(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--dry-run", action="store_true", help="do everything but keep, send or cancel nothing: say it")
+
+
+def _add_handover_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:
+    """The verbs that hand results over."""
+    deliver = verb(
+        "deliver",
+        "hand every result that is complete over to the sinks, each exactly once",
+        lambda a: _on_workspace(a, "deliver", {"to": str(a.to.resolve()) if a.to else None}),
+    )
+    where = "DIR|FILE.jsonl|FILE.duckdb[:TABLE]"
+    deliver.add_argument("--to", type=Path, metavar=where, help="from now on there too, from the first one on")
+
+    sinks = verb(
+        "sinks",
+        "show where results are handed over to, and how far each sink is",
+        lambda a: _on_workspace(a, "sinks", {"remove": str(a.remove.resolve()) if a.remove else None}),
+    )
+    sinks.add_argument("--remove", type=Path, metavar="SINK", help="hand nothing more over there; what is there stays")
+
+
+def _add_sandbox_verb(verb: Callable[..., argparse.ArgumentParser]) -> None:
+    """The verb whose options are those of the local server."""
     sandbox = verb("sandbox", "run the local Message Batches server", _sandbox)
     sandbox.add_argument("--port", type=_port, default=0, help="0 takes a free one")
     sandbox.add_argument("--folder", type=Path, default=None, help="keep its state here over restarts")
+    sandbox.add_argument("--api-key", type=_key, metavar="KEY", help="accept this key only (default: any)")
     for option in fields(SandboxOptions):
         flag = f"--{option.name.replace('_', '-')}"
         if isinstance(option.default, bool):
             sandbox.add_argument(flag, action="store_true", help=option.metadata["help"])
         else:
             sandbox.add_argument(flag, type=type(option.default), default=option.default, help=option.metadata["help"])
-
-    verb("demo", "build the demo workspace", _demo)
-    return parser
 
 
 def _add_file_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:

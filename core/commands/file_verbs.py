@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from core.commands.plain_text import visible
 from core.doctor.files import doctor_files, rewrite_files, write_proposals
 from core.intake.cache_plan_files import plan_files
 from core.intake.group_files import group_files
@@ -66,7 +67,7 @@ def _problems(requests: int, rejected: int) -> Document:
 def _say_rejects(rejects: Sequence[tuple[str, int, str]]) -> None:
     """Name lines that are no requests on standard error: the first ones, and how many more there are."""
     for file, line, reason in rejects[:_SHOWN_REJECTS]:
-        sys.stderr.write(f"{file}:{line}: {reason}\n")
+        sys.stderr.write(visible(f"{file}:{line}: {reason}") + "\n")
     if (more := len(rejects) - _SHOWN_REJECTS) > 0:
         sys.stderr.write(f"and {more:,} more; `import` keeps every one with its reason\n")
 

@@ -1,5 +1,8 @@
 """What the command line prints for people: the same documents as `--json`, as a few plain lines and a table."""
 
+import logging
+import re
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -37,7 +40,13 @@ _COLUMNS = {
     ),
     "history": ("class_name", "model", "jobs", "actual", "predicted", "basis", "strayed"),
     "findings": ("saving_month_usd", "items", "automatic", "model", "path", "character", "title"),
+    "sinks": ("kind", "delivered", "waiting", "target", "trouble"),
     "causes": ("cause", "action", "items", "says"),
+    "left_out": ("cause", "items", "why"),
+    "found": ("standing", "batches", "items", "cost_usd", "unpriced"),
+    "rules": ("number", "items", "classes", "examples", "pattern"),
+    "chain": ("number", "job_id", "outcome", "cause", "cost_usd", "submitted_at", "source", "line", "message"),
+    "entries": ("acted_at", "actor", "role", "how", "action", "outcome", "subject", "sentence"),
 }
 
 
@@ -45,17 +54,41 @@ _COLUMNS = {
 _TABLES = {("plan", "jobs"): "plan", ("cache-plan", "classes"): "caching", ("caching", "planned"): "caching"}
 
 
+# Control characters, which steer a terminal, and the ones that turn text round or hide it; not the end of a line.
+_STEERING = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+def visible(text: str) -> str:
+    """Text of unknown origin as a terminal may print it: what would steer it is spelled out, as `\\x1b`."""
+    return _STEERING.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
+
+
+class VisibleLog(logging.Formatter):
+    """Names of files and words of the API come into the log: nothing in them steers a terminal.
+
+    Here, because the log outlives the modules: what its formatter refers to is not freed at the end of the process.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        return visible(super().format(record))
+
+
 def plain(verb: str, document: Document) -> str:
-    """The document as text: simple values as lines, lists of rows as tables."""
+    """The document as text: simple values as lines, lists of rows as tables; nothing in it steers a terminal."""
+    return visible("\n".join(_lines(verb, document)))
+
+
+def _lines(verb: str, document: Document) -> list[str]:
     lines: list[str] = []
     for name, value in document.items():
         if isinstance(value, dict):
-            lines += [plain(verb, value)] if value else []
+            lines += _lines(verb, value)
         elif _is_table(value):
             columns = _COLUMNS.get(_TABLES.get((verb, name), name))
             lines += ["", *_table(list(value), columns or tuple(value[0]))] if value else []
             for row in value:
-                lines += [plain(verb, {"reasons": row["reasons"]})] if name == "imports" and row.get("reasons") else []
+                lines += _lines(verb, {"reasons": row["reasons"]}) if name == "imports" and row.get("reasons") else []
         elif name == "notes":
             lines += ["", *value]
         elif isinstance(value, str) and "\n" in value:
@@ -64,7 +97,7 @@ def plain(verb: str, document: Document) -> str:
             lines.append(f"{name.replace('_', ' ')}: {_cell(name, value)}")
         elif value:
             lines.append(f"{name.replace('_', ' ')}: {', '.join(str(part) for part in value)}")
-    return "\n".join(lines)
+    return lines
 
 
 def _is_table(value: Any) -> bool:
@@ -72,10 +105,16 @@ def _is_table(value: Any) -> bool:
 
 
 def _table(rows: list[Document], columns: tuple[str, ...]) -> list[str]:
-    shown = [columns, *(tuple(_cell(column, row.get(column)) for column in columns) for row in rows[:_ROWS])]
+    cells = [tuple(_cell(column, row.get(column)).replace("\n", "\\n") for column in columns) for row in rows[:_ROWS]]
+    shown = [columns, *(tuple(visible(cell) for cell in row) for row in cells)]
     widths = [max(len(row[index]) for row in shown) for index in range(len(columns))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]
     return lines if len(rows) <= _ROWS else [*lines, f"… and {len(rows) - _ROWS:,} more; --json shows all"]
+
+
+def _exact(value: Any) -> str:
+    """Ids and names of files, letter for letter."""
+    return ", ".join(str(part) for part in value) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _cell(name: str, value: Any) -> str:
@@ -91,4 +130,8 @@ def _cell(name: str, value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
         return ", ".join(str(part).replace("_", " ") for part in value)
+    if isinstance(value, dict):
+        return "; ".join(f"{key.replace('_', ' ')} {_exact(part)}" for key, part in value.items())
+    if name == "acted_at":
+        return f"{datetime.fromisoformat(str(value)):%Y-%m-%d %H:%M:%S}Z"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if isinstance(value, float) else str(value)

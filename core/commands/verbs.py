@@ -6,13 +6,15 @@ are these functions.
 
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from core import actions
+from core import actions, history_actions
 from core.errors import LotwiseError
+from core.jobs.spending import Check, OverBudget, fits
 from core.workspace import Workspace, utc_now
 
 Document = dict[str, Any]
@@ -63,49 +65,116 @@ def _plan(workspace: Workspace) -> Document:
         "jobs": [asdict(job) for job in plan.jobs],
         "classes": plan.classes.to_dicts(),
         "inputs": plan.inputs,
+        **_budgets(actions.check_plan(workspace, plan, now=utc_now())),
         "simulated": workspace.gateway.simulated,
     }
 
 
-def _submit(workspace: Workspace) -> Document:
-    return asdict(actions.submit(workspace, now=utc_now()))
+def _budgets(check: Check) -> Document:
+    """How something meets the budgets, and what has to be typed to send it."""
+    rows = [asdict(budget) | {"over": budget.over} for budget in check.budgets]
+    return {"budgets": rows, "unpriced_items": check.unpriced, "confirm": check.confirm}
+
+
+def _submit(workspace: Workspace, *, confirm: str | None = None, dry_run: bool = False) -> Document:
+    made = actions.submit(workspace, now=utc_now(), confirmed=confirm, dry_run=dry_run)
+    document = {"plan_id": made.plan_id, "jobs": made.jobs, "items": made.items, "predicted_usd": made.predicted_usd}
+    if dry_run:  # its ids are of nothing
+        document |= {"plan_id": None, "jobs": (), "would_be_jobs": len(made.jobs)}
+    return document | _budgets(made.check)
 
 
 def _status(workspace: Workspace) -> Document:
     return {
         "items": dict(workspace.store.query("status_items").iter_rows()),
         "jobs": workspace.store.query("status_jobs").to_dicts(),
+        "late_twins": workspace.store.query("handover_counts")["late_twins"][0],
+        "sinks": workspace.store.query("sinks").to_dicts(),
         "trouble": workspace.worker.trouble,
+        **_halted(workspace),
         "simulated": workspace.gateway.simulated,
     }
 
 
-def _repair(workspace: Workspace, *, job: str, dry_run: bool) -> Document:
+def _repair(
+    workspace: Workspace,
+    *,
+    job: str,
+    dry_run: bool = False,
+    confirm: str | None = None,
+    causes: list[str] | None = None,
+) -> Document:
     if job == ALL:
-        jobs = workspace.store.query("repairable_jobs")["job_id"]
-        return {"repairs": [_flat(_repair(workspace, job=each, dry_run=dry_run)) for each in jobs]}
-    preview = asdict(actions.repair_preview(workspace, job, now=utc_now()))
-    if dry_run:
-        return {"slice": preview}
-    return {"slice": preview, "repair": asdict(actions.repair(workspace, job, now=utc_now()))}
+        return _repair_all(workspace, dry_run=dry_run, confirm=confirm, causes=causes)
+    now = utc_now()
+    preview = actions.repair_preview(workspace, job, now=now, causes=causes)
+    document = {"slice": asdict(preview), **_budgets(actions.check_repair(workspace, [preview], now=now))}
+    if not dry_run:
+        document["repair"] = asdict(actions.repair(workspace, job, now=now, causes=causes, confirmed=confirm))
+    return document
+
+
+def _repair_all(
+    workspace: Workspace, *, dry_run: bool, confirm: str | None, causes: list[str] | None = None
+) -> Document:
+    """Every failed slice, or none: where all of them together go over a budget, their sum has to be confirmed."""
+    now = utc_now()
+    jobs = workspace.store.query("failed_jobs")["job_id"]
+    every = [actions.repair_preview(workspace, job, now=now, causes=causes) for job in jobs]
+    going = [preview for preview in every if preview.repairable]
+    check = actions.check_repair(workspace, going, now=now)
+    if not dry_run and not fits(check, confirm):
+        raise OverBudget(check, confirm)
+    rows = []
+    for preview in going:
+        own = actions.check_repair(workspace, [preview], now=now).confirm if check.confirm else None
+        rows.append(_flat(_repair(workspace, job=preview.job_id, dry_run=dry_run, confirm=own, causes=causes)))
+    return {"repairs": rows, **_budgets(check)}
+
+
+def _set_aside(workspace: Workspace, *, job: str, causes: list[str], undo: bool) -> Document:
+    if undo:
+        return {"job": job, "taken_back": actions.take_back(workspace, job, causes)}
+    return {"job": job, "set_aside": actions.set_aside(workspace, job, causes, now=utc_now())}
+
+
+def _item(workspace: Workspace, *, item: str) -> Document:
+    chain = actions.item_chain(workspace, item)
+    return chain.standing | {"chain": list(chain.attempts)}
 
 
 def _flat(document: Document) -> Document:
     """One row for a slice among many: its causes in a phrase, and the repair job where there is one."""
     part = document["slice"]
     causes = ", ".join(f"{cause['items']} {cause['cause']}" for cause in part["causes"])
-    row = {name: part[name] for name in ("job_id", "items", "repairable", "predicted_usd", "warm")}
+    row = {name: part[name] for name in ("job_id", "items", "repairable", "predicted_usd", "cache")}
     return row | {"causes": causes, "repair_job_id": document.get("repair", {}).get("job_id")}
 
 
-def _release(workspace: Workspace, *, job: str) -> Document:
-    actions.release(workspace, job)
+def _release(workspace: Workspace, *, job: str, dry_run: bool = False) -> Document:
+    actions.release(workspace, job, dry_run=dry_run)
     return {"job": job, "state": _state(workspace, job)}
 
 
-def _cancel(workspace: Workspace, *, job: str) -> Document:
-    actions.cancel(workspace, job, now=utc_now())
-    return {"job": job, "state": _state(workspace, job)}
+def _cancel(workspace: Workspace, *, job: str, dry_run: bool = False) -> Document:
+    """The state is `canceling` where the API has the job: it is asked until it accepts."""
+    found = actions.cancel(workspace, job, now=utc_now(), dry_run=dry_run)
+    return {"job": job, "state": "canceled" if found.unsent_jobs else "canceling", **asdict(found)}
+
+
+def _stop(workspace: Workspace, *, dry_run: bool = False) -> Document:
+    return asdict(actions.stop(workspace, now=utc_now(), dry_run=dry_run)) | _halted(workspace)
+
+
+def _resume(workspace: Workspace) -> Document:
+    actions.resume(workspace, now=utc_now())
+    return _halted(workspace)
+
+
+def _halted(workspace: Workspace) -> Document:
+    """Since when nothing is sent, and who stopped it; nothing known of either while sending goes on."""
+    halt = actions.halted(workspace)
+    return {"halted_since": halt and halt.since, "halted_by": halt and halt.by, "sending": halt is None}
 
 
 def _caching(workspace: Workspace) -> Document:
@@ -119,6 +188,31 @@ def _agree_split(workspace: Workspace, *, class_id: str, agreed: bool) -> Docume
 
 def _export(workspace: Workspace, *, what: str, to: str) -> Document:
     return {"what": what, "to": to, "rows": actions.export(workspace, what, Path(to))}
+
+
+def _audit(workspace: Workspace, *, limit: int, actor: str | None) -> Document:
+    entries = actions.audit_log(workspace, limit=limit, actor=actor)
+    return {"entries": [asdict(entry) for entry in entries]}
+
+
+def _deliver(workspace: Workspace, *, to: str | None) -> Document:
+    if to is not None:
+        actions.add_sink(workspace, to, now=utc_now())
+    standing = actions.deliver(workspace, now=utc_now())
+    troubled = [f"{sink['target']}: {sink['trouble']}" for sink in standing.sinks if sink["trouble"]]
+    return asdict(standing) | {"problems": troubled}
+
+
+def _sinks(workspace: Workspace, *, remove: str | None) -> Document:
+    if remove is not None:
+        actions.remove_sink(workspace, remove)
+    return asdict(workspace.handover.standing())
+
+
+def _history(workspace: Workspace, *, days: int, dry_run: bool, reclassify: bool) -> Document:
+    if reclassify:
+        return asdict(history_actions.name_history(workspace, dry_run=dry_run)) | {"dry_run": dry_run}
+    return asdict(history_actions.import_history(workspace, since=utc_now() - timedelta(days=days), dry_run=dry_run))
 
 
 def _active(workspace: Workspace) -> Document:
@@ -136,11 +230,19 @@ VERBS: dict[str, Callable[..., Document]] = {
     "submit": _submit,
     "status": _status,
     "repair": _repair,
+    "set-aside": _set_aside,
+    "item": _item,
     "release": _release,
     "cancel": _cancel,
+    "stop": _stop,
+    "resume": _resume,
     "caching": _caching,
     "agree-split": _agree_split,
     "export": _export,
+    "deliver": _deliver,
+    "sinks": _sinks,
+    "audit": _audit,
+    "history": _history,
     "active": _active,
 }
 """By name; `status` and `--wait` let a process without a worker thread take steps itself (`Worker.tick`)."""

@@ -15,7 +15,10 @@ PAGES = {
     "backlog": "Backlog and groups",
     "classes": "Classes",
     "jobs": "Jobs",
+    "results": "Results",
     "trends": "Trends",
+    "history": "Account history",
+    "audit": "Audit log",
 }
 
 
@@ -76,7 +79,7 @@ def test_everybody_can_use_a_job(
     page.goto(app_url)
     idle(page)
     page.get_by_role("link", name="Open the job").first.click()
-    expect(page.get_by_text("Repair the failed slice")).to_be_visible()
+    expect(page.get_by_text("What failed, and what helps")).to_be_visible()
     idle(page)
 
     assert "/jobs?job=" in page.url
