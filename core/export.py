@@ -1,4 +1,4 @@
-"""Exports: items, attempts, costs or the results themselves as a CSV, Parquet or JSON Lines file."""
+"""Exports: items, attempts, costs, the audit log or the results themselves as a CSV, Parquet or JSON Lines file."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,17 +10,18 @@ import polars as pl
 
 from core.errors import LotwiseError
 from core.jobs.results import results_path
+from core.spreadsheets import inert
 from core.store import Store
 from core.store.statements import statements
 
 _MESSAGE = "message"
 
-_TABLES = {"items": "export_items", "attempts": "export_attempts", "costs": "export_costs"}
+_TABLES = {"items": "export_items", "attempts": "export_attempts", "costs": "export_costs", "audit": "export_audit"}
 EXPORTS = (*_TABLES, "results")
 
 
 class UnknownExport(LotwiseError):
-    """This cannot be exported. Choose items, attempts, costs or results."""
+    """This cannot be exported. Choose items, attempts, costs, audit or results."""
 
 
 class UnknownFormat(LotwiseError):
@@ -45,7 +46,7 @@ def _write_messages(frame: pl.DataFrame, path: Path) -> None:
 
 
 _WRITERS: dict[str, Callable[[pl.DataFrame, Path], None]] = {
-    ".csv": lambda frame, path: frame.write_csv(path),
+    ".csv": lambda frame, path: inert(frame).write_csv(path),
     ".parquet": lambda frame, path: frame.write_parquet(path),
     ".jsonl": _write_json_lines,
 }
@@ -55,6 +56,7 @@ def export(store: Store, folder: Path, what: str, to: Path) -> int:
     """Write one of `EXPORTS` to `to`, whole or not at all; return the number of rows.
 
     `results` are the messages of all complete items, one each, from the raw results in the workspace `folder`.
+    Text that a spreadsheet would run gets an apostrophe in CSV; Parquet and JSON Lines are exact.
 
     Raises `UnknownExport`, `UnknownFormat` or `NotWritable`.
     """

@@ -6,7 +6,15 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-_MARKDOWN = re.compile(r"([\\`*_\[\]$~:])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]$~:<>&#!|])")
+# A dash, a plus or a number at the very beginning would make a list of it.
+_BLOCK = re.compile(r"^(\s*\d*)([-+.)])(?=[\s-]|$)")
+_LINES = re.compile(r"[\t\r\n\x0b\x0c\x85\u2028\u2029]+")
+# What steers the text around it: control characters, and those that turn the direction of reading.
+_STEERING = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Addresses become links, and names of icons icons, after everything else was read, escapes too; a word joiner, which
+# nobody sees, keeps them text.
+_LATE = re.compile(r"(?i)(?<=http)(?=s?://)|(?<=www)(?=\.)|(?=@)|(?<=:)(?=[a-z_+][\w+/-]*:)")
 
 
 class _Value(str):
@@ -39,7 +47,8 @@ def term(group: str, value: str | None) -> str:
 
 def literal(text: str) -> str:
     """Text of unknown origin, so that Markdown shows it as it is."""
-    return _MARKDOWN.sub(r"\\\1", text)
+    line = _STEERING.sub("\ufffd", _LINES.sub(" ", text))
+    return _BLOCK.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\1", _LATE.sub("\u2060", line)))
 
 
 def _text(key: str) -> str:

@@ -14,6 +14,7 @@ from typing import IO, Any
 import orjson
 import polars as pl
 
+from core.confinement import named
 from core.intake.payloads import PayloadWriter, without_marks
 from core.requests.blocks import Chain, chain_of
 from core.requests.lines import FileTornApart, FileUnreadable, Oversize, read_lines
@@ -24,12 +25,15 @@ from core.store import Store, Transaction
 _CHUNK_LINES = 5_000
 _CHUNK_BYTES = 8 << 20
 _EMPTY = "There is no line in this file. Check that the export that wrote it has finished."
+# More lines set aside than that tell nobody more, and would fill the store.
+_MOST_REJECTS = 1_000_000
+_TOO_MANY = "More than a million lines are no requests, so the file was read no further. Is it the right file?"
 _STOPPED = "Stopped before its end. Import it again: nothing goes in twice."
 _OTHER_BODY = (
     "custom_id is already taken by an item with other content: give the changed request a new custom_id, or replace"
-    " what waits"
+    " what waits or failed"
 )
-_SENT = "custom_id was sent with other content already: give the changed request a new custom_id"
+_SENT = "custom_id was sent with other content already, and is under way or complete: give the request a new custom_id"
 
 _ITEM_SCHEMA: dict[str, Any] = {
     "item_id": pl.String,
@@ -144,9 +148,10 @@ def import_file(
     """Read a request file into the store of the workspace `folder`; memory stays bounded.
 
     Lines that are no requests go to `rejects/<import_id>.jsonl` as they came, with file, line and reason in the
-    store. With `replace` a line takes the place of an item of the same id that waits; one that was ever sent stays
-    what it was. A compressed file that ends early is imported up to there and reported in `torn`. Raises
-    `FileUnreadable` for a file that cannot be read at all.
+    store. With `replace` a line takes the place of an item of the same id that waits, or all of whose attempts failed:
+    what was sent before stays on record with them. One that is under way or complete stays what it is. A compressed
+    file that ends early is imported up to there and reported in `torn`. Raises `FileUnreadable` for a file that cannot
+    be read at all.
     """
     report = ImportReport(import_id=secrets.token_hex(6), source=source or path.name)
     rejects = _Rejects(path=rejects_path(folder, report.import_id), import_id=report.import_id)
@@ -168,7 +173,7 @@ def import_file(
 
 def rejects_path(folder: Path, import_id: str) -> Path:
     """Where the lines of an import that were set aside lie, byte for byte."""
-    return folder / "rejects" / f"{import_id}.jsonl"
+    return named(folder / "rejects", f"{import_id}.jsonl")
 
 
 def _finish(report: ImportReport, note: str | None, now: datetime, tx: Transaction) -> None:
@@ -194,6 +199,9 @@ def _chunks(path: Path, report: ImportReport, rejects: _Rejects) -> Iterator[lis
             if len(chunk) + len(rejects.waiting) >= _CHUNK_LINES or size > _CHUNK_BYTES:
                 yield chunk
                 chunk, size = [], 0
+                if report.rejected > _MOST_REJECTS:
+                    report.torn = _TOO_MANY
+                    return
     except FileTornApart as torn:
         report.torn = str(torn)
     yield chunk
@@ -237,20 +245,27 @@ class _Intake:
         stored = {row["item_id"]: row for row in tx.merge("known_items", ids)}
         new: dict[str, _Line] = {}
         replaced: list[str] = []
+        corrected: list[str] = []
         for line in chunk:
             known = stored.get(line.item_id)
             content = new[line.item_id].content_hash if line.item_id in new else known and known["content_hash"]
             if content is None:
                 new[line.item_id] = line
-            elif self.replace and known and known["waits"] and line.item_id not in new:
+            elif self.replace and known and (known["waits"] or known["failed"]) and line.item_id not in new:
                 # Equal content too: its parameters may be gone from disk.
                 new[line.item_id] = line
                 replaced.append(line.item_id)
+                if known["failed"] and content != line.content_hash:
+                    corrected.append(line.item_id)
             elif content == line.content_hash:
                 report.known += 1
             else:
-                reason = _SENT if self.replace and known and not known["waits"] else _OTHER_BODY
+                reason = _OTHER_BODY if known is None or known["waits"] or not self.replace else _SENT
                 rejects.add(line.number, reason, line.raw, size=len(line.raw), custom_id=line.item_id)
+        if corrected:
+            was_failed = pl.DataFrame({"item_id": corrected})
+            tx.merge("keep_former_items", was_failed, now=self.now)
+            tx.merge("forget_set_aside", was_failed)
         if replaced:
             tx.merge("drop_items", pl.DataFrame({"item_id": replaced}))
             report.replaced += len(replaced)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from core.confinement import fit_name
 from core.requests.files import SUFFIXES, EmptyFile
 
 # A file still being written changes: it must have been left alone for this long.
@@ -39,13 +40,13 @@ def put_away(path: Path) -> Path:
 
 
 def accept(folder: Path, name: str, file: IO[bytes]) -> Path:
-    """Copy an uploaded file into the inbox under its own name, visible only once it is whole.
+    """Copy an uploaded file into the inbox under its own name made fit, visible only once it is whole.
 
     Raises `EmptyFile` for one of no bytes.
     """
     inbox = inbox_folder(folder)
     inbox.mkdir(parents=True, exist_ok=True)
-    safe = Path(name).name
+    safe = fit_name(name)
     safe = safe if safe.endswith(SUFFIXES) else f"{safe}.jsonl"
     target, number = inbox / safe, 1
     while target.exists():

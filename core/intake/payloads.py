@@ -6,6 +6,7 @@ from typing import IO, Any, Self
 
 import orjson
 
+from core.confinement import named
 from core.errors import LotwiseError
 
 
@@ -91,4 +92,4 @@ class PayloadReader:
 
 def payload_path(folder: Path, import_id: str) -> Path:
     """Where the payloads of an import lie in a workspace folder."""
-    return folder / "requests" / f"{import_id}.jsonl"
+    return named(folder / "requests", f"{import_id}.jsonl")

@@ -17,6 +17,15 @@ from core.errors import LotwiseError
 
 # A single request may not exceed 32 MB (errors page of the API's documentation), so no line needs more.
 MAX_LINE_BYTES = 32_000_000
+# What weighs as much as a whole batch may (256 MB, batch processing page) is no line at all.
+_ENDLESS_BYTES = 256_000_000
+# Far more than a backlog has: 125 full batches.
+MAX_UNPACKED_BYTES = 32_000_000_000
+# Requests that share a heavy prefix may pack a thousandfold; past a gigabyte that is a bomb until its owner unpacks it.
+_FREE_BYTES = 1_000_000_000
+_MAX_RATIO = 1_000
+# Memory that one zstd frame may ask for: what the zstd command itself allows unless told otherwise.
+_ZSTD_WINDOW = 1 << 27
 # Large reads halve the cost of a line against the default buffer of 8 KB.
 _READ_BYTES = 1 << 18
 # Packed bytes unpacked at once: zstd may turn four bytes into 128 KB, so this bounds a piece to 16 MB.
@@ -38,6 +47,11 @@ class FileTornApart(LotwiseError):
     again and import it again: what is already known stays as it is."""
 
 
+class FileOverflows(FileTornApart):
+    """This file holds a line without end, or unpacks to far more than it weighs, so it was read no further. Every
+    complete line before that point went in; if the file is meant to be so, unpack it and import it in parts."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Oversize:
     """A line longer than a request may be: kept in a temporary file, for the rejects."""
@@ -55,7 +69,8 @@ def read_lines(
     ranges which cover a file give every line exactly once. A packed file cannot be cut: all its lines count as
     beginning at 0, as does the first line behind a byte order mark. Memory is bounded by `max_line`.
 
-    Raises `FileUnreadable`, or `FileTornApart` after the last line that could be unpacked.
+    Raises `FileUnreadable`, `FileTornApart` after the last line that could be unpacked, or `FileOverflows` where a
+    line has no end or a packed file grows beyond all measure.
     """
     try:
         with path.open("rb", buffering=_READ_BYTES) as file:
@@ -70,6 +85,8 @@ def read_lines(
                     size = long.size
                     yield long
                 left -= size
+    except _Overflow as overflow:
+        raise FileOverflows(file=path, why=str(overflow)) from overflow
     except (EOFError, zlib.error, zstandard.ZstdError) as error:
         raise FileTornApart(file=path, why=str(error)) from error
     except OSError as error:
@@ -85,12 +102,18 @@ def is_packed(path: Path) -> bool:
         raise FileUnreadable(file=path, why=error.strerror or str(error)) from error
 
 
+class _Overflow(Exception):
+    """Reading on would fill the disk."""
+
+
 def _spooled(piece: bytes, stream: IO[bytes]) -> Oversize:
     spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever keeps the line
-    spool.write(piece)
+    size = spool.write(piece)
     while not piece.endswith(b"\n") and (piece := stream.readline(_READ_BYTES)):
-        spool.write(piece)
-    size = spool.tell()
+        size += spool.write(piece)
+        if size > _ENDLESS_BYTES:
+            spool.close()
+            raise _Overflow(f"a line of more than {_ENDLESS_BYTES:,} bytes")
     spool.seek(0)
     return Oversize(size=size, spool=spool)
 
@@ -99,7 +122,8 @@ def _at_first_line(file: IO[bytes], start: int, stop: int) -> tuple[IO[bytes], i
     """The stream where the first line that begins in the range begins, and the bytes in which others may begin."""
     head = _head(file)
     if new_frame := _packing(head):
-        return io.BufferedReader(_Unpacked(_pieces(file, new_frame)), _READ_BYTES), 0 if start else sys.maxsize
+        pieces = _bounded(_pieces(file, new_frame), file)
+        return io.BufferedReader(_Unpacked(pieces), _READ_BYTES), 0 if start else sys.maxsize
     if start:
         return file, stop - _behind_begun_line(file, start, stop)
     first = file.seek(len(_BYTE_ORDER_MARK) if head.startswith(_BYTE_ORDER_MARK) else 0)
@@ -127,7 +151,7 @@ def _head(file: Any) -> bytes:
 def _packing(head: bytes) -> Callable[[], Any] | None:
     """What unpacks one frame of a file that begins like this; None for a plain file."""
     if head in _ZSTD_MAGICS:
-        return zstandard.ZstdDecompressor().decompressobj
+        return zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj
     return partial(zlib.decompressobj, _GZIP_WBITS) if head.startswith(_GZIP_MAGIC) else None
 
 
@@ -164,6 +188,16 @@ def _pieces(file: IO[bytes], new_frame: Callable[[], Any]) -> Iterator[bytes]:
                 pending = packed.lstrip(b"\0")
     if frame is not None:
         raise EOFError("the last frame has no end")
+
+
+def _bounded(pieces: Iterator[bytes], file: IO[bytes]) -> Iterator[bytes]:
+    """The same pieces, up to where a file has grown beyond what it can honestly hold."""
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > _FREE_BYTES and (size > MAX_UNPACKED_BYTES or size > _MAX_RATIO * file.tell()):
+            raise _Overflow(f"{size:,} bytes out of {file.tell():,}")
+        yield piece
 
 
 def _without_byte_order_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:

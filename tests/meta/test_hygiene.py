@@ -1,5 +1,6 @@
 """Habits that keep the project legible and its environment repeatable."""
 
+import json
 import re
 from pathlib import Path
 
@@ -12,7 +13,7 @@ LINES = 400
 VAGUE = {"util", "utils", "helper", "helpers", "manager", "managers", "misc"}
 # Folders where one person's files live; a path into them works on one machine only.
 PERSONAL = re.compile(rb"(?<![\w./-])/(?:" + rb"|".join((b"home", b"Users", b"root", b"work")) + rb")/[\w.~-]")
-LOCKS = ("requirements", "requirements-dask", "requirements-dev")
+LOCKS = ("requirements", "requirements-dask", "requirements-dev", "requirements-strangers")
 
 Pins = dict[str, set[str]]
 
@@ -95,6 +96,16 @@ def test_locks_name_no_package_index(checkout: Path, lock: str) -> None:
 
     assert "://" not in text
     assert not re.search(r"^--(?:extra-)?index|^--find-links|^-[if]\b", text, re.MULTILINE)
+
+
+def test_the_node_lock_is_in_step_and_names_no_registry(checkout: Path) -> None:
+    """What Node installs is pinned by its content, not by the place where one machine found it."""
+    folder = checkout / "tests" / "strangers"
+    wanted, lock = (json.loads((folder / name).read_text()) for name in ("package.json", "package-lock.json"))
+
+    assert lock["packages"].pop("")["dependencies"] == wanted["dependencies"]
+    assert all(package.get("integrity") for package in lock["packages"].values())
+    assert "://" not in json.dumps(lock)
 
 
 def test_development_runs_what_users_run(checkout: Path) -> None:

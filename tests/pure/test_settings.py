@@ -21,7 +21,7 @@ def test_every_setting_explains_itself_and_can_be_overridden(name: str) -> None:
     """The environment gives `LOTWISE_<NAME>`; the value has the type of the default."""
     (setting,) = (one for one in fields(Settings) if one.name == name)
     kind = type(getattr(Settings, name))
-    value = "inline" if name == "executor" else "3"
+    value = "inline" if name == "executor" else "1" if kind is bool else "3"
     changed = Settings.load({f"LOTWISE_{name.upper()}": value, "LOTWISE_WORKSPACE": "elsewhere"})
 
     assert setting.metadata["help"].endswith(".")
