@@ -10,6 +10,8 @@ from typing import Any, Self
 
 from core.errors import LotwiseError
 
+_TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
 
 class SettingInvalid(LotwiseError):
     """This setting cannot have this value. Correct the environment variable and start again."""
@@ -29,14 +31,28 @@ class Settings:
     )
     blast_radius_usd: Decimal = _setting(Decimal(25), "Dollars of work that one job may put at risk.")
     job_cost_usd: Decimal = _setting(Decimal("0.25"), "What one job costs besides its items: a look by a person.")
+    job_budget_usd: Decimal = _setting(Decimal(50), "Dollars that one job may cost (predicted) without a confirmation.")
+    day_budget_usd: Decimal = _setting(
+        Decimal(100), "Dollars, spent and committed, of a day (UTC) beyond which a confirmation is asked for."
+    )
+    month_budget_usd: Decimal = _setting(Decimal(1000), "The same for a month (UTC).")
     job_fault_rate: float = _setting(0.00001, "Assumed chance, per item, that a fault voids the whole job.")
     output_share: float = _setting(0.4, "Assumed output as a share of max_tokens, until a class has results.")
     poll_seconds: float = _setting(60.0, "Seconds between two looks at running batches of the real API.")
-    settle_seconds: float = _setting(120.0, "Seconds after a lost reply before its job may be sent again.")
+    settle_seconds: float = _setting(
+        300.0, "Seconds that a job whose reply was lost must be missing at the API before it is sent again."
+    )
+    shared_account: bool = _setting(
+        True, "Whether others send batches in the same API workspace: then what may be theirs is never canceled."
+    )
     executor: str = _setting(
         "auto",
         "Where large files are scanned: auto, inline, processes, or the tcp://host:port of a Dask scheduler.",
         form=r"auto|inline|processes|tcp://[^\s/]+:\d{1,5}",
+    )
+    metadata_only: bool = _setting(False, "Keep what prompts and outputs say out of the store; for new workspaces.")
+    import_from: str = _setting(
+        "", "Folder beside the workspace whose files the page may import by path; empty: none.", form=r"[^\x00]*"
     )
     sandbox_seed: int = _setting(7, "Seed of the embedded local server.")
     sandbox_time_scale: float = _setting(
@@ -62,12 +78,12 @@ def _value(setting: Field[Any], name: str, text: str) -> Any:
     """The text as a value of the default's type, if the setting can have it. Raises `SettingInvalid`."""
     kind: type = type(setting.default)
     try:
-        value = kind(text)
+        value = _TRUTH[text.lower()] if kind is bool else kind(text)
         if isinstance(value, str):
             usable = re.fullmatch(setting.metadata["form"], value) is not None
         else:
             usable = math.isfinite(value) and value >= setting.metadata["least"]
-    except (ValueError, InvalidOperation):
+    except (ValueError, KeyError, InvalidOperation):
         usable = False
     if not usable:
         raise SettingInvalid(setting=name, value=text, help=setting.metadata["help"])

@@ -9,17 +9,23 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from core.audit import note
+from core.confinement import within
 from core.errors import LotwiseError
 from core.gateway import Gateway, GatewayDown
+from core.handover.handover import Handover
+from core.history.looking_back import LookingBack
 from core.intake.classes import regroup
 from core.intake.imports import ImportReport, import_file
 from core.intake.inbox import inbox_folder, put_away, waiting_files
 from core.intake.token_counts import count_classes
-from core.jobs.polling import poll
-from core.jobs.priming import release
-from core.jobs.results import ResultsBroken, fetch_results
-from core.jobs.sending import send, settle
+from core.jobs.body import clear_bodies
+from core.jobs.canceling import close_called_off
+from core.jobs.forgetting import Forgetting
+from core.jobs.results import ResultsBroken
+from core.jobs.settling import Settling, Suspect
 from core.jobs.states import JobState
+from core.jobs.steps import ACTIVE, Steps
 from core.prices import PriceBook
 from core.settings import Settings
 from core.store import Store
@@ -31,7 +37,6 @@ _IDLE_SECONDS = 2.0
 # Token counts asked for between two looks at the jobs, and how long to leave a counter that gives none.
 _COUNTS_A_LOOK = 10
 _COUNTER_REST = timedelta(minutes=10)
-_ACTIVE = [JobState.PLANNED, JobState.WAITING, JobState.UNKNOWN, JobState.RUNNING, JobState.ENDED]
 
 
 class Worker:
@@ -45,20 +50,44 @@ class Worker:
         gateway: Gateway,
         book: PriceBook,
         settings: Settings,
+        handover: Handover,
         clock: Callable[[], datetime],
+        stopwatch: Callable[[], float],
     ) -> None:
         self.trouble: str | None = None
         # Stays until an import succeeds: the next step over the jobs must not wipe it away unseen.
         self._import_trouble: str | None = None
         self._store, self._folder, self._gateway = store, folder, gateway
         self._book, self._settings, self._clock = book, settings, clock
+        self._handover = handover
+        self._forgetting = Forgetting(store, folder)
+        self._settling = Settling(
+            store,
+            gateway,
+            settle_seconds=settings.settle_seconds,
+            shared=settings.shared_account,
+            stopwatch=stopwatch,
+        )
+        self._steps = Steps(
+            store=store, folder=folder, gateway=gateway, book=book, settling=self._settling, stopwatch=stopwatch
+        )
         self._imports: queue.SimpleQueue[Path] = queue.SimpleQueue()
         self._count_at: datetime | None = clock()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._turn = threading.Lock()
-        store.write(lambda tx: (tx.run("forget_sending"), tx.run("close_interrupted_imports")))
+        self.history = LookingBack(
+            store=store,
+            folder=folder,
+            gateway=gateway,
+            book=book,
+            clock=clock,
+            rest=timedelta(seconds=self._poll_seconds()),
+            turn=self._turn,
+        )
+        store.write(lambda tx: tx.run("close_interrupted_imports"))
+        clear_bodies(folder)
 
     def start(self) -> None:
         """Run until `stop()`; starting twice is starting once."""
@@ -92,53 +121,57 @@ class Worker:
             return report
 
     def tick(self) -> int:
-        """Move everything one step; return how many jobs are still under way."""
+        """Move everything one step, hand over what is complete; return how many jobs are still under way."""
         with self._turn:
-            jobs = self._store.query("jobs_in", states=_ACTIVE)
-            self.trouble = self._import_trouble
+            self.trouble = self._import_trouble or self.history.trouble
+            self._steps.doubt_unfinished_calls()
+            close_called_off(self._store, now=self._clock())
+            jobs = self._store.query("jobs_in", states=list(ACTIVE))
             for job in jobs.iter_rows(named=True):
                 if self._stopping.is_set():
                     break
                 try:
-                    self._step(job)
+                    if self._steps.step(job, now=self._clock()):
+                        self._wake.set()
                 except (GatewayDown, ResultsBroken) as error:
                     self.trouble = str(error)
                     self._note(job, str(error))
                 except LotwiseError as error:
                     _log.warning("job %s: %s", job["job_id"], error)
                     self._note(job, str(error))
+                except OSError as error:
+                    _log.warning("job %s: %s", job["job_id"], error)
+                    self.trouble = f"The disk refused: {error.strerror or error}. Lotwise goes on once it can."
+                    self._note(job, self.trouble)
                 except Exception as error:  # one broken job must not keep the others from moving on
                     _log.exception("job %s met something unexpected", job["job_id"])
                     self.trouble = f"Lotwise met something unexpected and goes on: {type(error).__name__}: {error}"
                     self._note(job, self.trouble)
-            return self.active()
+            self._watch()
+            if self._settings.metadata_only:
+                self._forgetting.forget()
+        self._handover.feed(now=self._clock(), patient=True, stop=self._stopping.is_set)
+        return self.active()
 
     def active(self) -> int:
         """How many jobs are under way: sent, being sent, waiting or in doubt."""
-        return self._store.query("jobs_in", states=[*_ACTIVE, JobState.SENDING]).height
+        return self._store.query("jobs_in", states=[*ACTIVE, JobState.SENDING]).height
 
-    def _step(self, job: dict[str, Any]) -> None:
-        now = self._clock()
-        match job["state"]:
-            case JobState.PLANNED:
-                send(self._store, self._folder, self._gateway, job, now=now)
-            case JobState.WAITING:
-                if release(self._store, job, now=now, lifetime=self._gateway.cache_lifetime):
-                    self._wake.set()
-            case JobState.UNKNOWN:
-                settle_seconds = self._settings.settle_seconds
-                settle(self._store, self._folder, self._gateway, job, now=now, settle_seconds=settle_seconds)
-            case JobState.RUNNING:
-                if poll(self._store, self._gateway, job) is JobState.ENDED:
-                    self._ingest(job)
-            case JobState.ENDED:
-                self._ingest(job)
+    @property
+    def suspects(self) -> tuple[Suspect, ...]:
+        """Running batches that may be second ones of jobs whose reply was lost."""
+        return self._settling.suspects
 
-    def _ingest(self, job: dict[str, Any]) -> None:
-        fetch_results(self._store, self._folder, self._gateway, self._book, job, now=self._clock())
+    def _watch(self) -> None:
+        try:
+            self._settling.watch(now=self._clock())
+        except LotwiseError as error:
+            self.trouble = str(error)
 
     def _note(self, job: dict[str, Any], reason: str) -> None:
-        self._store.write(lambda tx: tx.run("set_reason", job_id=job["job_id"], reason=reason))
+        """Why a job does not move on; where not even that can be stored, the trouble of the workspace says it."""
+        with suppress(LotwiseError):
+            self._store.write(lambda tx: tx.run("set_reason", job_id=job["job_id"], reason=reason))
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
@@ -147,6 +180,8 @@ class Worker:
             try:
                 self._read_inbox()
                 active = self.tick()
+                if self.history.go_on():
+                    self._wake.set()
                 self._count()
             except Exception as error:  # whatever it is, the thread must live on and say so
                 _log.exception("the worker met something unexpected")
@@ -156,6 +191,9 @@ class Worker:
     def _pause(self, active: int) -> float:
         if not active:
             return _IDLE_SECONDS
+        return self._poll_seconds()
+
+    def _poll_seconds(self) -> float:
         return _SIMULATED_POLL_SECONDS if self._gateway.simulated else self._settings.poll_seconds
 
     def _count(self) -> None:
@@ -177,11 +215,18 @@ class Worker:
 
     def _try_import(self, path: Path) -> None:
         try:
-            self.import_now(path)
+            if path.parent == inbox_folder(self._folder):
+                within(self._folder, path)
+            report = self.import_now(path)
         except LotwiseError as error:
             _log.warning("%s: %s", path.name, error)
             self._import_trouble = str(error)
             return
         self._import_trouble = None
         if path.parent == inbox_folder(self._folder):
-            put_away(path)
+            about = {"name": path.name, "import_id": report.import_id, "added": report.added}
+            self._store.write(lambda tx: note(tx, "import", **about))
+            if self._settings.metadata_only and not report.torn:
+                path.unlink()
+            else:
+                put_away(path)

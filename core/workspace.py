@@ -2,16 +2,20 @@
 
 import os
 import secrets
+import time
 from collections.abc import Callable
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 from core.account import open_gateway
+from core.confinement import make_private
 from core.gateway import Gateway
-from core.intake.inbox import inbox_folder
+from core.handover.handover import Handover
 from core.loopback import LoopbackServer
 from core.prices import PriceBook
+from core.roles import Actor, local_user
 from core.settings import Settings
 from core.store import Store
 from core.worker import Worker
@@ -27,11 +31,18 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def stopwatch() -> float:
+    """Seconds since the machine was started: they only run forward, whatever becomes of the clock."""
+    return time.monotonic()
+
+
 class Workspace:
     """Store, prices, settings, the gateway and the worker of one folder.
 
     The gateway is the real API where `ANTHROPIC_API_KEY` is set, else the embedded local server (see
     `core/account.py`). `start()` sets the worker going; without it the owner drives `worker.tick()` itself.
+    What is done with it is done, and recorded, in the name of `actor`: the user of this machine, or whoever it was
+    handed to (`acting`).
     """
 
     def __init__(self, folder: Path, store: Store, settings: Settings, gateway: Gateway | None) -> None:
@@ -39,31 +50,42 @@ class Workspace:
         self.store = store
         self.settings = settings
         self.book = PriceBook.load()
+        self.actor = local_user()
         self._api: LoopbackServer | None = None
         self._sandbox: LoopbackServer | None = None
         if gateway is None:
             gateway, self._sandbox = open_gateway(store, folder, settings)
         self.gateway = gateway
+        self.handover = Handover(store, folder)
         self.worker = Worker(
             store=store,
             folder=folder,
             gateway=self.gateway,
             book=self.book,
             settings=settings,
+            handover=self.handover,
             clock=utc_now,
+            stopwatch=stopwatch,
         )
 
     @classmethod
     def open(cls, folder: Path, *, gateway: Gateway | None = None, settings: Settings | None = None) -> Self:
         """Open (or make) the workspace in `folder`. Raises `StoreBusy` while another process owns it."""
         folder = folder.resolve()
-        store = Store.open(folder / "lotwise.duckdb")
-        inbox_folder(folder).mkdir(exist_ok=True)
+        make_private(folder)
+        settings = settings or Settings.load()
+        store = Store.open(folder / "lotwise.duckdb", metadata_only=settings.metadata_only)
         try:
-            return cls(folder, store, settings or Settings.load(), gateway)
+            return cls(folder, store, settings, gateway)
         except BaseException:
             store.close()
             raise
+
+    def acting(self, actor: Actor) -> Self:
+        """The same open workspace in the hands of `actor`."""
+        handed = copy(self)
+        handed.actor = actor
+        return handed
 
     def start(self, *, serve: Callable[["Workspace", str], LoopbackServer] | None = None) -> None:
         """Start the worker, and with `serve` the local API that lets the command line reach this process."""

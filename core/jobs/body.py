@@ -17,6 +17,12 @@ class BodySizeWrong(LotwiseError):
     """A job's body came out larger than planned, so it was not sent. Plan these items again."""
 
 
+def clear_bodies(folder: Path) -> None:
+    """Remove the bodies that an interrupted process left behind; what is sent is written anew."""
+    for path in (folder / "jobs").glob("*.json"):
+        path.unlink()
+
+
 def write_body(store: Store, folder: Path, job_id: str, *, planned_bytes: int) -> Path:
     """Write the create call's body of a job to `jobs/<job_id>.json` and return the path.
 
@@ -25,16 +31,20 @@ def write_body(store: Store, folder: Path, job_id: str, *, planned_bytes: int) -
     path = folder / "jobs" / f"{job_id}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     requests = store.query("job_requests", job_id=job_id)
-    with PayloadReader(folder) as payloads, path.open("wb") as file:
-        file.write(HEAD)
-        for number, row in enumerate(requests.iter_rows(named=True)):
-            file.write(BETWEEN if number else b"")
-            file.write(request(row["custom_id"], _params(row, payloads)))
-        file.write(TAIL)
-        file.flush()
-        os.fsync(file.fileno())
-    if path.stat().st_size != planned_bytes:
-        raise BodySizeWrong(job=job_id, planned=planned_bytes, written=path.stat().st_size)
+    try:
+        with PayloadReader(folder) as payloads, path.open("wb") as file:
+            file.write(HEAD)
+            for number, row in enumerate(requests.iter_rows(named=True)):
+                file.write(BETWEEN if number else b"")
+                file.write(request(row["custom_id"], _params(row, payloads)))
+            file.write(TAIL)
+            file.flush()
+            os.fsync(file.fileno())
+        if (written := path.stat().st_size) != planned_bytes:
+            raise BodySizeWrong(job=job_id, planned=planned_bytes, written=written)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     return path
 
 

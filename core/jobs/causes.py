@@ -8,17 +8,17 @@ from importlib.resources import files
 import polars as pl
 
 USABLE_STOPS = ("end_turn", "stop_sequence", "tool_use")
-RESUBMIT = "resubmit"
-_UNKNOWN_ACTION = "decide"
+RESUBMIT, HOLD, WAIT, EDIT, DECIDE = "resubmit", "hold", "wait", "edit", "decide"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cause:
-    """One reason, the action that helps, and a sentence for people."""
+    """One reason, the action that helps, and a sentence for people; `wait_minutes`: where waiting helps, how long."""
 
     type: str
     action: str
     says: str
+    wait_minutes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ def causes() -> Causes:
 
 def explain(cause: str) -> Cause:
     """The cause of this name; an unknown one is for a person to decide."""
-    unknown = Cause(type=cause, action=_UNKNOWN_ACTION, says="Lotwise does not know this error. Look at its message.")
+    unknown = Cause(type=cause, action=DECIDE, says="Lotwise does not know this error. Look at its message.")
     return causes().by_type.get(cause, unknown)
 
 
@@ -60,7 +60,7 @@ def classify(results: pl.DataFrame) -> pl.DataFrame:
             for words, cause in table.by_words.items()
         ]
     )
-    coded = pl.col("error_code").replace_strict(table.by_code, default=None, return_dtype=pl.String)
+    coded = pl.coalesce([pl.when(_is_code(code)).then(pl.lit(cause)) for code, cause in table.by_code.items()])
     succeeded = pl.col("outcome") == "succeeded"
     usable = succeeded & pl.col("stop_reason").is_in(USABLE_STOPS).fill_null(False)
     errored = pl.coalesce(coded, said, pl.col("error_type"), pl.lit("unknown"))
@@ -73,7 +73,11 @@ def classify(results: pl.DataFrame) -> pl.DataFrame:
     )
     actions = {cause.type: cause.action for cause in table.by_type.values()}
     return results.with_columns(usable=usable, cause=pl.when(~usable).then(failed)).with_columns(
-        action=pl.when(~usable).then(
-            pl.col("cause").replace_strict(actions, default=_UNKNOWN_ACTION, return_dtype=pl.String)
-        )
+        action=pl.when(~usable).then(pl.col("cause").replace_strict(actions, default=DECIDE, return_dtype=pl.String))
     )
+
+
+def _is_code(code: str) -> pl.Expr:
+    """Whether an error has this code, or one of the family that a name with a star stands for."""
+    family, star, _ = code.partition("*")
+    return pl.col("error_code").str.starts_with(family) if star else pl.col("error_code") == code

@@ -1,5 +1,6 @@
 """The journal: jobs and their claims on items, committed before anything is sent."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -7,7 +8,9 @@ import orjson
 import polars as pl
 
 from core.errors import LotwiseError
+from core.jobs.spending import Allowance, Check
 from core.jobs.states import JobState
+from core.planning.envelope import body_bytes
 from core.planning.identity import custom_ids, new_job_id
 from core.planning.plan import Plan
 from core.prices.book import MONEY
@@ -40,10 +43,20 @@ class PlanOutdated(LotwiseError):
     """Some of these items went into another job meanwhile, so nothing was submitted. Look at the new plan."""
 
 
-def record_plan(store: Store, plan: Plan, *, now: datetime, simulated: bool) -> tuple[str, list[str]]:
-    """Store the plan, its jobs and their claims on the items in one step; return the plan's id and the jobs' ids.
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """A stored plan: its id, the ids of its jobs in sending order, and how they met the budgets."""
 
-    Raises `PlanOutdated`, and stores nothing, where an item is claimed already: submitting twice submits once.
+    plan_id: str
+    jobs: tuple[str, ...]
+    check: Check
+
+
+def record_plan(store: Store, plan: Plan, *, now: datetime, simulated: bool, allowance: Allowance) -> Recorded:
+    """Store the plan, its jobs and their claims on the items in one step, or only rehearse that.
+
+    Raises `PlanOutdated` where an item is claimed already (submitting twice submits once), `OverBudget` and
+    `SendingStopped`; then nothing is stored.
     """
     plan_id = new_job_id()
     ids = [new_job_id() for _ in plan.jobs]
@@ -73,7 +86,7 @@ def record_plan(store: Store, plan: Plan, *, now: datetime, simulated: bool) -> 
     names = pl.DataFrame({"job": range(len(ids)), "job_id": ids}, schema={"job": pl.Int64, "job_id": pl.String})
     claims = plan.assignments.with_columns(pl.col("job").cast(pl.Int64)).join(names, on="job", maintain_order="left")
 
-    def record(tx: Transaction) -> None:
+    def record(tx: Transaction) -> Recorded:
         tx.run(
             "add_plan",
             plan_id=plan_id,
@@ -85,9 +98,9 @@ def record_plan(store: Store, plan: Plan, *, now: datetime, simulated: bool) -> 
             inputs=orjson.dumps(plan.inputs | {"unpriced": plan.unpriced}).decode(),
         )
         add_jobs(tx, rows, claims.drop("job"))
+        return Recorded(plan_id=plan_id, jobs=tuple(ids), check=allowance.check(tx, rows))
 
-    store.write(record)
-    return plan_id, ids
+    return store.rehearse(record) if allowance.rehearsal else store.write(record)
 
 
 def add_jobs(tx: Transaction, rows: list[dict[str, Any]], claims: pl.DataFrame) -> None:
@@ -99,3 +112,10 @@ def add_jobs(tx: Transaction, rows: list[dict[str, Any]], claims: pl.DataFrame) 
     claims = claims.with_columns(custom_ids(claims["job_id"], claims["item_id"]))
     if len(tx.merge("claim_items", claims)) != claims.height:
         raise PlanOutdated
+
+
+def measure(tx: Transaction, job_id: str) -> None:
+    """Store the exact size of a job's body, after its items or marks changed."""
+    requests = pl.DataFrame(tx.run("job_requests", job_id=job_id), infer_schema_length=None)
+    tx.run("set_body", job_id=job_id, body_bytes=body_bytes(requests), item_count=requests.height)
+    tx.run("set_unmarked", job_id=job_id)

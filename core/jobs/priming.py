@@ -12,13 +12,12 @@ import polars as pl
 from core.caching.learned import SURELY_ALIVE
 from core.caching.lifetimes import LIFE_SECONDS, Lifetime
 from core.jobs.causes import RESUBMIT
-from core.jobs.journal import JOB_SCHEMA
+from core.jobs.journal import JOB_SCHEMA, measure
 from core.jobs.states import JobState
-from core.planning.envelope import body_bytes
 from core.planning.identity import custom_ids, new_job_id
 from core.store import Store, Transaction
 
-_OVER = (JobState.DONE, JobState.FAILED, JobState.CANCELED)
+_OVER = (JobState.DONE, JobState.FAILED, JobState.CANCELED, JobState.GONE)
 Row = dict[str, Any]
 
 
@@ -135,7 +134,7 @@ def send_held(tx: Transaction, job_id: str) -> bool:
 
 def _unmark(tx: Transaction, job_id: str) -> None:
     tx.run("unmark_job", job_id=job_id)
-    _measure(tx, job_id)
+    measure(tx, job_id)
 
 
 def _verdicts(primers: list[Row], groups: list[Row]) -> dict[str, Verdict]:
@@ -171,7 +170,7 @@ def _verdict(rows: list[Row]) -> Verdict:
 
 def _to_prime(groups: list[Row], verdicts: Mapping[str, Verdict], job: Row) -> list[str]:
     """Innermost entries to prime once more: an item is spared for each, and its primer writes those further out too."""
-    if job["item_count"] < 2:
+    if job["item_count"] < 2 or job["doubt_after"] is not None:  # the API may have it once: its items must stay its own
         return []
     wanted = [
         group
@@ -205,19 +204,13 @@ def _send(tx: Transaction, job: Row, groups: Iterable[Row], verdicts: Mapping[st
             outer = entries[kept - 1] if kept else None
             tx.run("keep_marks", job_id=job["job_id"], entry_id=entries[-1], kept=kept, to_entry_id=outer)
     if changed:
-        _measure(tx, job["job_id"])
+        measure(tx, job["job_id"])
     tx.run("set_state", job_id=job["job_id"], state=JobState.PLANNED, reason=None)
 
 
 def _hold(tx: Transaction, job: Row, said: str) -> None:
     reason = f"Its primer item came out {said}. Release the job to send it without priming."
     tx.run("set_state", job_id=job["job_id"], state=JobState.HELD, reason=reason)
-
-
-def _measure(tx: Transaction, job_id: str) -> None:
-    requests = pl.DataFrame(tx.run("job_requests", job_id=job_id), infer_schema_length=None)
-    tx.run("set_body", job_id=job_id, body_bytes=body_bytes(requests), item_count=requests.height)
-    tx.run("set_unmarked", job_id=job_id)
 
 
 def _prime_again(tx: Transaction, body: Row, entries: list[str], now: datetime) -> None:
@@ -241,8 +234,8 @@ def _prime_again(tx: Transaction, body: Row, entries: list[str], now: datetime) 
     tx.merge("add_jobs", pl.DataFrame([row], schema=JOB_SCHEMA))
     for entry_id in entries:
         item_id = tx.run("median_item", job_id=body["job_id"], entry_id=entry_id)[0]["item_id"]
-        custom_id = custom_ids(pl.Series([job_id]), pl.Series([item_id]))[0]
-        tx.run("move_item", job_id=body["job_id"], item_id=item_id, to_job_id=job_id, custom_id=custom_id)
+        moved = pl.DataFrame({"item_id": [item_id]}).with_columns(custom_ids(pl.Series([job_id]), pl.Series([item_id])))
+        tx.merge("move_items", moved, from_job_id=body["job_id"], to_job_id=job_id)
     tx.run("wait_for", class_id=body["class_id"], old_job_id=body["primer_job_id"], new_job_id=job_id)
-    _measure(tx, job_id)
-    _measure(tx, body["job_id"])
+    measure(tx, job_id)
+    measure(tx, body["job_id"])

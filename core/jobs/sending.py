@@ -1,95 +1,128 @@
 """Sending: journal before the call, one call, and a lost reply is settled before anything is sent again."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
+import polars as pl
 
-from core.gateway import AccountHeld, Gateway, NotSent, Refused, RemoteBatch, ReplyLost
+from core.gateway import AccountHeld, Busy, Gateway, GatewayDown, NotSent, Refused, RemoteBatch, ReplyLost, TooLarge
 from core.jobs.body import BodySizeWrong, write_body
-from core.jobs.causes import RESUBMIT
+from core.jobs.causes import explain
+from core.jobs.journal import measure
 from core.jobs.priming import may_go
+from core.jobs.settling import adopt
 from core.jobs.states import JobState
+from core.planning.identity import custom_ids, new_job_id
 from core.store import Store, Transaction
 
-# Clocks of two machines may differ by this much before a batch counts as older than its intent.
-_CLOCK_SKEW = timedelta(minutes=5)
+_BEFORE_ANY = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def send(store: Store, folder: Path, gateway: Gateway, job: dict[str, Any], *, now: datetime) -> None:
-    """Send a planned job and store what came of it; the intent is committed before the call."""
+def send(store: Store, folder: Path, gateway: Gateway, job: dict[str, Any], *, now: datetime) -> float | None:
+    """Send a planned job and store what came of it; the intent is committed before the call.
+
+    Returns the seconds that the API asked to wait before the next call, where it did. Raises `NotSent` where it
+    cannot even be asked what it has.
+    """
     job_id = job["job_id"]
-    if not may_go(store, job, now=now, lifetime=gateway.cache_lifetime):
-        return
+    if _waits_for_twin_size(store, job) or not may_go(store, job, now=now, lifetime=gateway.cache_lifetime):
+        return None
+    newest = _newest(gateway)
     try:
         body = write_body(store, folder, job_id, planned_bytes=job["body_bytes"])
     except BodySizeWrong as wrong:
         give_up(store, job_id, str(wrong), state=JobState.FAILED, leaving=[JobState.PLANNED], now=now)
-        return
-    if not store.write(lambda tx: tx.run("set_intent", job_id=job_id, now=now)):
-        body.unlink()
-        return
+        return None
+    intent = {"now": now, "after": newest.created_at if newest else _BEFORE_ANY}
+    intent_id = newest.batch_id if newest else None
+    try:
+        if store.write(lambda tx: tx.run("set_intent", job_id=job_id, after_id=intent_id, **intent)):
+            return _call(store, gateway, job, body, now=now)
+    finally:
+        body.unlink(missing_ok=True)  # should it go again, it is written anew
+    return None
+
+
+def _newest(gateway: Gateway) -> RemoteBatch | None:
+    try:
+        return gateway.newest()
+    except NotSent:
+        raise
+    except GatewayDown as error:
+        raise NotSent(**error.context) from error
+
+
+def _call(store: Store, gateway: Gateway, job: dict[str, Any], body: Path, *, now: datetime) -> float | None:
+    job_id = job["job_id"]
     try:
         batch = gateway.create(body)
+    except Busy as error:
+        _move(store, job_id, JobState.PLANNED, str(error))
+        return error.retry_after
     except NotSent as error:
         _move(store, job_id, JobState.PLANNED, str(error))
     except AccountHeld as error:
         _move(store, job_id, JobState.HELD, str(error))
+    except TooLarge as error:
+        if job["item_count"] > 1:
+            _halve(store, job, str(error), now=now)
+        else:
+            alone = str(Refused(**error.context))
+            _refused(store, job_id, alone, "request_too_large", now)
     except Refused as error:
-        give_up(store, job_id, str(error), state=JobState.FAILED, leaving=[JobState.SENDING], now=now)
+        _refused(store, job_id, str(error), "job_refused", now)
     except ReplyLost as error:
         _move(store, job_id, JobState.UNKNOWN, str(error))
     else:
-        _adopt(store, job_id, batch)
-    body.unlink()  # should it go again, it is written anew
+        adopt(store, job_id, batch, provisional=False)
+    return None
 
 
-def settle(
-    store: Store, folder: Path, gateway: Gateway, job: dict[str, Any], *, now: datetime, settle_seconds: float
-) -> None:
-    """Find out whether the API has a job whose reply was lost: adopt it, send it again, or wait for proof.
-
-    Until its end a batch can be told only by time and count, which is enough where one batch and one job fit; the
-    ids in its results prove it afterwards.
-    """
-    owned = set(store.query("owned_batches")["batch_id"])
-    fitting = [
-        batch
-        for batch in gateway.list_since(job["intent_at"] - _CLOCK_SKEW)
-        if batch.total == job["item_count"] and batch.batch_id not in owned
-    ]
-    proven = [batch for batch in fitting if batch.has_results and _sent_by(gateway, folder, batch, job["job_id"])]
-    candidates = proven or [batch for batch in fitting if not batch.has_results]
-    unsettled = store.query("jobs_in", states=[JobState.UNKNOWN])
-    rivals = int((unsettled["item_count"] == job["item_count"]).sum()) - 1
-    if proven or (len(candidates) == 1 and not rivals):
-        _adopt(store, job["job_id"], candidates[0])
-    elif candidates:
-        names = ", ".join(batch.batch_id for batch in candidates)
-        few = "Several batches" if len(candidates) > 1 else "One batch"
-        jobs = "this job" if not rivals else "this job or another one of the same size"
-        reason = f"{few} could be {jobs}: {names}. Their results will tell; nothing is sent again until then."
-        _move(store, job["job_id"], JobState.UNKNOWN, reason)
-    elif now - job["intent_at"] >= timedelta(seconds=settle_seconds):
-        _move(store, job["job_id"], JobState.PLANNED, "The API does not have it; it is sent again.")
+def _refused(store: Store, job_id: str, reason: str, cause: str, now: datetime) -> None:
+    give_up(store, job_id, reason, state=JobState.FAILED, leaving=[JobState.SENDING], now=now, cause=cause)
 
 
-def _sent_by(gateway: Gateway, folder: Path, batch: RemoteBatch, job_id: str) -> bool:
-    """Whether the results of an ended batch bear the tag of the job."""
-    path = folder / "results" / f"{batch.batch_id}.jsonl"
-    gateway.download(batch.batch_id, path)
-    with path.open("rb") as file:
-        first = orjson.loads(file.readline())
-    path.unlink()
-    return str(first["custom_id"]).startswith(f"{job_id}-")
+def _waits_for_twin_size(store: Store, job: dict[str, Any]) -> bool:
+    """Whether a job of the same size is in doubt: until that is settled, two batches could not be told apart."""
+    doubted = store.query("jobs_in", states=[JobState.UNKNOWN]).filter(pl.col("item_count") == job["item_count"])
+    if doubted.is_empty():
+        return False
+    reason = f"It waits until job {doubted['job_id'][0]}, which is of the same size, is found or surely not there."
+    if job["reason"] != reason:
+        store.write(lambda tx: tx.run("set_reason", job_id=job["job_id"], reason=reason))
+    return True
+
+
+def _halve(store: Store, job: dict[str, Any], reason: str, *, now: datetime) -> None:
+    """Make two jobs of one that was refused for its size; nothing was created, so every item keeps its one attempt."""
+    new_id = new_job_id()
+    moved = job["item_count"] // 2
+
+    def halve(tx: Transaction) -> None:
+        items = pl.DataFrame(tx.run("tail_items", job_id=job["job_id"], items=moved))
+        names = custom_ids(pl.Series([new_id] * moved), items["item_id"])
+        tx.run("add_half", new_id=new_id, job_id=job["job_id"], items=moved, now=now)
+        tx.merge("move_items", items.with_columns(names), from_job_id=job["job_id"], to_job_id=new_id)
+        tx.run("set_half", job_id=job["job_id"], new_id=new_id, reason=reason)
+        measure(tx, job["job_id"])
+        measure(tx, new_id)
+
+    store.write(halve)
 
 
 def give_up(
-    store: Store, job_id: str, reason: str, *, state: JobState, leaving: Sequence[JobState], now: datetime
+    store: Store,
+    job_id: str,
+    reason: str,
+    *,
+    state: JobState,
+    leaving: Sequence[JobState],
+    now: datetime,
+    cause: str = "not_sent",
 ) -> bool:
-    """Close a job that was never created: its items become a slice that can be repaired.
+    """Close a job that was never created: its items become a slice, and `cause` says what can be done about it.
 
     Returns False, and changes nothing, where the job is in none of the states `leaving`: the worker may have sent it.
     """
@@ -97,22 +130,10 @@ def give_up(
     def close(tx: Transaction) -> bool:
         if not tx.run("leave_state", job_id=job_id, state=state, reason=reason, leaving=list(leaving)):
             return False
-        tx.run("free_items", job_id=job_id, action=RESUBMIT, message=reason, now=now)
+        tx.run("free_items", job_id=job_id, cause=cause, action=explain(cause).action, message=reason, now=now)
         return True
 
     return store.write(close)
-
-
-def _adopt(store: Store, job_id: str, batch: RemoteBatch) -> None:
-    store.write(
-        lambda tx: tx.run(
-            "set_running",
-            job_id=job_id,
-            batch_id=batch.batch_id,
-            submitted_at=batch.created_at,
-            expires_at=batch.expires_at,
-        )
-    )
 
 
 def _move(store: Store, job_id: str, state: JobState, reason: str | None) -> None:

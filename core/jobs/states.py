@@ -22,6 +22,8 @@ class JobState(StrEnum):
     """The API is done; the results are not in the store yet."""
     DONE = "done"
     """The results are verified, priced and stored. Failures may be left to repair."""
+    GONE = "gone"
+    """It ran, but its results can no longer be had: kept for 29 days, or deleted. What it cost is not known."""
     FAILED = "failed"
     """The API refused it: nothing was created, and its items are free again."""
     CANCELED = "canceled"

@@ -17,6 +17,12 @@ def new_job_id() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(JOB_ID_LENGTH))
 
 
+def job_of(custom_id: str) -> str | None:
+    """The job whose tag stands in front of a `custom_id`; None where none does."""
+    tag, dash = custom_id[:JOB_ID_LENGTH], custom_id[JOB_ID_LENGTH : JOB_ID_LENGTH + 1]
+    return tag if dash == "-" and all(character in _ALPHABET for character in tag) else None
+
+
 def short_item(item_id: str) -> str:
     """The item's id, or its head and a digest where it is too long to stand behind a job's tag."""
     if len(item_id) <= ITEM_LENGTH:

@@ -12,6 +12,7 @@ import duckdb
 import polars as pl
 
 from core.errors import LotwiseError
+from core.store.discretion import rows_without_texts, values_without_texts
 from core.store.lock import FileLock
 from core.store.statements import migrations, statements, views
 
@@ -26,18 +27,37 @@ class StoreFromTheFuture(LotwiseError):
     """This workspace was written by a newer Lotwise. Update Lotwise, or open another workspace."""
 
 
+class StoreNotWritable(LotwiseError):
+    """The workspace's file could not be written, so nothing of this was stored. Make room on its disk; it goes on."""
+
+
+class TextsHeld(LotwiseError):
+    """Metadata-only is on, but this workspace holds texts from before, and a database file does not give up what was
+    once in it. Name a new workspace (LOTWISE_WORKSPACE), or turn the setting off."""
+
+
+class _Rehearsed(Exception):
+    """A task ran to its end and is to be taken back."""
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
+
+
 class Transaction:
     """One atomic write: everything run through it is committed together or not at all."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, *, metadata_only: bool = False) -> None:
         self._connection = connection
+        self._metadata_only = metadata_only
 
     def run(self, name: str, /, **params: Any) -> list[dict[str, Any]]:
         """Run the named statement and return its rows (of `RETURNING` or `SELECT`) as dicts."""
-        return _rows(self._connection, name, params)
+        return _rows(self._connection, name, values_without_texts(params) if self._metadata_only else params)
 
     def merge(self, name: str, frame: pl.DataFrame, /, **params: Any) -> list[dict[str, Any]]:
         """Run the named statement with `frame` readable in it as the table `incoming`."""
+        if self._metadata_only:
+            frame, params = rows_without_texts(frame), values_without_texts(params)
         self._connection.register("incoming", frame)
         try:
             return _rows(self._connection, name, params)
@@ -51,8 +71,9 @@ class Store:
     `version` rises with every committed write: a cached read is fresh exactly as long as it has not moved.
     """
 
-    def __init__(self, root: duckdb.DuckDBPyConnection, lock: FileLock) -> None:
+    def __init__(self, root: duckdb.DuckDBPyConnection, lock: FileLock, *, metadata_only: bool = False) -> None:
         self.lock = lock
+        self._metadata_only = metadata_only
         self.version = 0
         self._root = root
         self._tasks: queue.SimpleQueue[tuple[Callable[[Transaction], Any], Future[Any]] | None] = queue.SimpleQueue()
@@ -62,10 +83,11 @@ class Store:
         self._writer.start()
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """Lock, open and migrate the file at `path` (made where absent).
+    def open(cls, path: Path, *, metadata_only: bool = False) -> Self:
+        """Lock, open and migrate the file at `path` (made where absent); `metadata_only` keeps texts out of it.
 
-        Raises `StoreBusy` while another process owns it, `StoreFromTheFuture` when its migrations are unknown here.
+        Raises `StoreBusy` while another process owns it, `StoreFromTheFuture` when its migrations are unknown here,
+        `TextsHeld` where metadata-only comes too late.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock.take(path.with_suffix(".lock"))
@@ -73,13 +95,15 @@ class Store:
             root = _connect(path)
             try:
                 _migrate(root)
+                if metadata_only:
+                    _refuse_texts(root, path)
             except BaseException:
                 root.close()
                 raise
         except BaseException:
             lock.release()
             raise
-        return cls(root, lock)
+        return cls(root, lock, metadata_only=metadata_only)
 
     def query(self, name: str, /, **params: Any) -> pl.DataFrame:
         """Run the named read on a cursor of its own (a snapshot) and return a frame."""
@@ -99,6 +123,18 @@ class Store:
                 raise StoreClosed
             self._tasks.put((task, done))
         return done.result()
+
+    def rehearse(self, task: Callable[[Transaction], T]) -> T:
+        """Run `task` as `write` does, keep nothing of it, and return its result: a dry run of the very same code."""
+
+        def then_forget(tx: Transaction) -> None:
+            raise _Rehearsed(task(tx))
+
+        try:
+            self.write(then_forget)
+        except _Rehearsed as done:
+            result: T = done.result
+        return result
 
     def close(self) -> None:
         """Let queued writes finish, checkpoint, close the file and give the lock back; safe to call twice."""
@@ -122,11 +158,11 @@ class Store:
             task, done = entry
             try:
                 connection.execute("BEGIN")
-                result = task(Transaction(connection))
+                result = task(Transaction(connection, metadata_only=self._metadata_only))
                 connection.execute("COMMIT")
             except BaseException as error:  # handed to the caller: the writer itself must live on
                 _roll_back(connection)
-                done.set_exception(error)
+                done.set_exception(_told(error))
             else:
                 self.version += 1
                 done.set_result(result)
@@ -167,10 +203,24 @@ def _migrate(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(view).fetchall()
 
 
+def _refuse_texts(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    if _rows(connection, "texts_held", {})[0]["held"]:
+        raise TextsHeld(workspace=path.parent)
+
+
 def _rows(connection: duckdb.DuckDBPyConnection, name: str, params: dict[str, Any]) -> list[dict[str, Any]]:
     connection.execute(statements()[name], params or None)
     columns = [column[0] for column in connection.description or ()]
     return [dict(zip(columns, row, strict=True)) for row in connection.fetchall()]
+
+
+def _told(error: BaseException) -> BaseException:
+    """A disk that refuses is no fault of the caller's, and gets a sentence; everything else stays what it is."""
+    if isinstance(error, duckdb.IOException | duckdb.TransactionException | duckdb.FatalException):
+        told = StoreNotWritable(why=str(error).splitlines()[0])
+        told.__cause__ = error
+        return told
+    return error
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:

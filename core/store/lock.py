@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -22,7 +22,7 @@ class Owner:
     command: str
     since: str
     url: str | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)  # whoever has it can spend: no log may show it
 
 
 class StoreBusy(LotwiseError):

@@ -1,7 +1,7 @@
 -- Shared definitions: a figure that two places show is defined here once.
 
 -- name: item_status
--- Where each item stands: backlog, in flight, complete (a usable result exists) or failed.
+-- Where each item stands: backlog, in flight, complete (a usable result exists), set aside (given up) or failed.
 CREATE OR REPLACE VIEW item_status AS
 SELECT i.item_id, i.class_id, i.model, i.import_id, i.line, i.payload_bytes, i.max_tokens, i.created_at,
        coalesce(a.attempts, 0) AS attempts,
@@ -9,22 +9,45 @@ SELECT i.item_id, i.class_id, i.model, i.import_id, i.line, i.payload_bytes, i.m
        CASE WHEN a.attempts IS NULL THEN 'backlog'
             WHEN a.usable THEN 'complete'
             WHEN a.open THEN 'in flight'
+            WHEN s.item_id IS NOT NULL THEN 'set aside'
             ELSE 'failed' END AS status
 FROM item i
 LEFT JOIN (
     SELECT item_id, count(*) AS attempts, sum(cost_usd) AS cost_usd,
-           coalesce(bool_or(usable), false) AS usable, bool_or(outcome IS NULL) AS open
+           coalesce(bool_or(usable), false) AS usable, bool_or(outcome IS NULL) AS open, max(number) AS last
     FROM attempt GROUP BY item_id
-) a USING (item_id);
+) a USING (item_id)
+LEFT JOIN set_aside s ON s.item_id = i.item_id AND s.number = a.last;
+
+-- name: failed_attempt
+-- Every attempt that gave nothing usable, and what became of its item since: repaired (complete), set aside, in repair
+-- (tried again) or open. `open_cause`: why it waits; its owner may have imported other content for it since, so that it
+-- can be sent again.
+-- Not those of the account's history: of them only the results are known, so nothing can be done about them here.
+CREATE OR REPLACE VIEW failed_attempt AS
+SELECT a.*,
+       CASE WHEN t.usable THEN 'repaired'
+            WHEN s.item_id IS NOT NULL THEN 'set aside'
+            WHEN a.number < t.last THEN 'in repair'
+            ELSE 'open' END AS fate,
+       CASE WHEN f.item_id IS NULL THEN a.cause ELSE 'corrected' END AS open_cause
+FROM attempt a
+JOIN (
+    SELECT item_id, max(number) AS last, coalesce(bool_or(usable), false) AS usable
+    FROM attempt WHERE item_id IN (SELECT item_id FROM attempt WHERE outcome IS NOT NULL AND NOT usable)
+    GROUP BY item_id
+) t USING (item_id)
+LEFT JOIN set_aside s ON s.item_id = a.item_id AND s.number = t.last
+LEFT JOIN former_item f ON f.item_id = a.item_id AND a.number BETWEEN f.first_attempt AND f.last_attempt
+WHERE a.outcome IS NOT NULL AND NOT a.usable
+  AND a.job_id NOT IN (SELECT job_id FROM job WHERE role = 'history');
 
 -- name: open_failure
--- Failed attempts whose item has neither completed nor been tried again: what is left to repair.
+-- Failed attempts whose item has neither completed nor been tried again nor been given up: what is left to repair.
 CREATE OR REPLACE VIEW open_failure AS
-SELECT a.*
-FROM attempt a
-WHERE a.outcome IS NOT NULL AND NOT a.usable
-  AND NOT EXISTS (SELECT 1 FROM attempt b WHERE b.item_id = a.item_id AND b.number > a.number)
-  AND NOT EXISTS (SELECT 1 FROM attempt b WHERE b.item_id = a.item_id AND b.usable);
+SELECT * EXCLUDE (fate, open_cause)
+       REPLACE (open_cause AS cause, CASE WHEN open_cause = 'corrected' THEN 'resubmit' ELSE action END AS action)
+FROM failed_attempt WHERE fate = 'open';
 
 -- name: attempt_path
 -- The cache entries on each attempt's way, outermost first: the hash at every mark, the last one as it was planned.
@@ -32,19 +55,31 @@ CREATE OR REPLACE VIEW attempt_path AS
 SELECT a.job_id, a.item_id, a.class_id, a.marks, a.split_chars,
        CASE WHEN a.entry_id IS NULL THEN []
             ELSE list_append(list_transform(a.marks[1:len(a.marks) - 1],
-                                            lambda block: format('{:016x}', i.chain[block + 1])), a.entry_id)
+                                            lambda block: format('{:016x}', coalesce(f.chain, i.chain)[block + 1])),
+                             a.entry_id)
        END AS entries
 FROM attempt a
-JOIN item i USING (item_id);
+JOIN item i USING (item_id)
+LEFT JOIN former_item f ON f.item_id = a.item_id AND a.number BETWEEN f.first_attempt AND f.last_attempt;
+
+-- name: job_expected
+-- Every job with what it will cost as it is now: without marks left, what was predicted without caching.
+CREATE OR REPLACE VIEW job_expected AS
+SELECT *, CASE WHEN cache_ttl IS NULL THEN coalesce(predicted_plain_usd, predicted_usd) ELSE predicted_usd END
+    AS expected_usd
+FROM job;
 
 -- name: job_status
 -- Every job with what its attempts cost and what is left to repair; a job with open failures is never done.
+-- `unresolved_items`: failed here and not complete yet, wherever they were tried since.
 CREATE OR REPLACE VIEW job_status AS
 SELECT j.*, c.name AS class_name,
        coalesce(a.usable_items, 0) AS usable_items,
        coalesce(a.failed_items, 0) AS failed_items,
        coalesce(f.open_failures, 0) AS open_failures,
        coalesce(f.repairable_items, 0) AS repairable_items,
+       coalesce(f.unresolved_items, 0) AS unresolved_items,
+       coalesce(f.set_aside_items, 0) AS set_aside_items,
        a.cost_usd, a.input_tokens, a.cache_write_tokens, a.cache_read_tokens, a.output_tokens,
        a.cost_usd / nullif(a.usable_items, 0) AS unit_cost_usd,
        a.cache_read_tokens / nullif(a.cache_read_tokens + a.cache_write_tokens, 0) AS hit_rate,
@@ -63,8 +98,12 @@ LEFT JOIN (
     FROM attempt GROUP BY job_id
 ) a USING (job_id)
 LEFT JOIN (
-    SELECT job_id, count(*) AS open_failures, count(*) FILTER (action = 'resubmit') AS repairable_items
-    FROM open_failure GROUP BY job_id
+    SELECT job_id,
+           count(*) FILTER (fate = 'open') AS open_failures,
+           count(*) FILTER (fate = 'open' AND (open_cause = 'corrected' OR action = 'resubmit')) AS repairable_items,
+           count(*) FILTER (fate IN ('open', 'in repair')) AS unresolved_items,
+           count(*) FILTER (fate = 'set aside') AS set_aside_items
+    FROM failed_attempt GROUP BY job_id
 ) f USING (job_id);
 
 -- name: unit_cost_day
@@ -85,3 +124,9 @@ FROM attempt a
 LEFT JOIN class c USING (class_id)
 WHERE a.outcome IS NOT NULL
 GROUP BY ALL;
+
+-- name: late_twin
+-- Usable results of items that were complete already: recorded, never handed over. What others sent is no twin.
+CREATE OR REPLACE VIEW late_twin AS
+SELECT a.* FROM attempt a JOIN completion d USING (item_id) JOIN job j ON j.job_id = a.job_id
+WHERE a.usable AND a.job_id <> d.job_id AND j.role <> 'history';

@@ -24,16 +24,25 @@ LONG_AGO = START - timedelta(days=30)
 
 
 class Clock:
-    """A clock that stands still until it is moved."""
+    """A clock that stands still until it is moved, and a stopwatch beside it that only runs forward."""
 
     def __init__(self) -> None:
         self.now = START
+        self._seconds = 0.0
 
     def __call__(self) -> datetime:
         return self.now
 
     def move(self, **by: float) -> None:
         self.now += timedelta(**by)
+        self._seconds += timedelta(**by).total_seconds()
+
+    def jump(self, **by: float) -> None:
+        """Somebody sets the clock."""
+        self.now += timedelta(**by)
+
+    def stopwatch(self) -> float:
+        return self._seconds
 
 
 class _Reading:
@@ -50,19 +59,33 @@ class _Reading:
 
 
 class Recorder:
-    """Keeps the body of every create call that reaches the server, whatever becomes of it."""
+    """Keeps the body of every create call that reaches the server, and counts the bytes of every download."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
+        self.downloads: list[int] = []
         self.app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, reading along."""
+        if scope["type"] == "http" and scope["path"].endswith("/results"):
+            await self._download(scope, receive, send)
+            return
         if scope["type"] != "http" or (scope["method"], scope["path"]) != ("POST", "/v1/messages/batches"):
             await self.app(scope, receive, send)
             return
         self.bodies.append(b"")
         await self.app(scope, _Reading(receive, self.bodies, len(self.bodies) - 1), send)
+
+    async def _download(self, scope: Scope, receive: Receive, send: Send) -> None:
+        number = len(self.downloads)
+        self.downloads.append(0)
+
+        async def counted(message: Message) -> None:
+            self.downloads[number] += len(message.get("body", b""))
+            await send(message)
+
+        await self.app(scope, receive, counted)
 
     @property
     def requests(self) -> list[list[dict[str, Any]]]:
@@ -83,7 +106,9 @@ class Bench:
         self.clock = Clock()
         self.faults = Faults()
         self.settings = Settings(**{"settle_seconds": 120.0, **settings})
-        patch.setattr("core.workspace.utc_now", self.clock)
+        self.ahead = timedelta(0)
+        patch.setattr("core.workspace.utc_now", lambda: self.clock.now + self.ahead)
+        patch.setattr("core.workspace.stopwatch", self.clock.stopwatch)
         patch.setattr("core.planning.identity.secrets", random.Random(0))  # outcomes are drawn from the ids sent
         self.server = Recorder()
         self._serve(options)
@@ -111,6 +136,10 @@ class Bench:
         self.workspace.close()
         self.workspace = self._open()
 
+    def set_own_clock(self, **ahead: float) -> None:
+        """Somebody sets the clock of this machine, not the API's."""
+        self.ahead = timedelta(**ahead)
+
     def server_down(self) -> None:
         """Nothing listens any more."""
         self.gateway.close()
@@ -126,17 +155,17 @@ class Bench:
         self.server_down()
         self.server_up(**options)
 
-    def load(self, *requests: dict[str, Any]) -> None:
+    def load(self, *requests: dict[str, Any], replace: bool = False) -> None:
         """Import these requests."""
         path = self.folder.parent / "requests.jsonl"
         path.write_text("".join(json.dumps(request) + "\n" for request in requests))
-        actions.import_files(self.workspace, [path])
+        actions.import_files(self.workspace, [path], replace=replace)
 
-    def submit(self, *requests: dict[str, Any]) -> list[str]:
+    def submit(self, *requests: dict[str, Any], confirmed: str | None = None) -> list[str]:
         """Import these requests, and submit the whole backlog; return the ids of the jobs."""
         if requests:
             self.load(*requests)
-        return list(actions.submit(self.workspace, now=self.clock.now).jobs)
+        return list(actions.submit(self.workspace, now=self.clock.now, confirmed=confirmed).jobs)
 
     def tick(self, **later: float) -> int:
         """Let time pass, then have the worker take one step."""
@@ -165,13 +194,14 @@ class Bench:
         body.write_text(json.dumps({"requests": requests}))
         return self.gateway.create(body).batch_id
 
-    def repair(self, job: str) -> Any:
-        """Click the button."""
-        return actions.repair(self.workspace, job, now=self.clock.now)
+    def repair(self, job: str, *causes: str, confirmed: str | None = None) -> Any:
+        """Click the button, with these causes chosen or with what is chosen by itself."""
+        now = self.clock.now
+        return actions.repair(self.workspace, job, now=now, causes=causes or None, confirmed=confirmed)
 
-    def slice(self, job: str) -> Any:
+    def slice(self, job: str, *causes: str) -> Any:
         """What the button shows."""
-        return actions.repair_preview(self.workspace, job, now=self.clock.now)
+        return actions.repair_preview(self.workspace, job, now=self.clock.now, causes=causes or None)
 
     def query(self, name: str, **params: Any) -> pl.DataFrame:
         """A named read."""

@@ -157,7 +157,7 @@ def test_a_refused_primer_holds_its_bodies(bench: Bench) -> None:
 
     assert bench.state(primer)[0] == "failed"
     assert bench.state(body)[0] == "held"
-    assert "not_sent" in str(bench.state(body)[1])
+    assert "request_too_large" in str(bench.state(body)[1])
     assert bench.batches() == []
 
 

@@ -1,8 +1,9 @@
 """Why an item failed and what helps: a labelled corpus of result lines, read as they come from the API."""
 
 import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 import pytest
@@ -37,8 +38,29 @@ def test_the_corpus_covers_every_known_cause() -> None:
     """A cause that is added to the table comes with a case."""
     covered = {case["cause"] for case in CASES}
 
-    assert {*causes().by_type, *causes().by_code.values()} - covered == {"not_sent"}
+    # Those that no result says: Lotwise itself names them.
+    assert {*causes().by_type, *causes().by_code.values()} - covered == {
+        "not_sent",
+        "job_refused",
+        "results_gone",
+        "corrected",
+    }
     assert {case["result"].get("message", {}).get("stop_reason") for case in CASES if case["usable"]} == {*USABLE_STOPS}
+
+
+def test_the_corpus_covers_every_error_that_the_sdk_documents() -> None:
+    """Its list of types and codes grows with the API: a new one needs a case, or is of no batch's business."""
+    from anthropic.types.shared import error_type
+
+    errors = [case["result"]["error"]["error"] for case in CASES if (case["result"].get("error") or {}).get("error")]
+    elsewhere = {"memory_precondition_failed_error"}
+    folder = Path(error_type.__file__).parent
+    details = [re.findall(r'error_code: Literal\["(\w+)"\]', file.read_text()) for file in folder.glob("*_details.py")]
+
+    assert set(get_args(error_type.ErrorType)) - elsewhere <= {error["type"] for error in errors}
+    assert {code for codes in details for code in codes} <= {
+        error["details"]["error_code"] for error in errors if isinstance(error.get("details"), dict)
+    }
 
 
 def test_every_cause_says_something_and_names_a_known_action() -> None:
@@ -47,6 +69,7 @@ def test_every_cause_says_something_and_names_a_known_action() -> None:
         assert cause.type == name
         assert cause.action in ACTIONS
         assert cause.says.endswith(".")
+        assert (cause.wait_minutes > 0) is (cause.action == "wait")
     assert set(causes().by_code.values()) | set(causes().by_words.values()) <= set(causes().by_type)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from core import actions
 from core.jobs.journal import PlanOutdated, record_plan
+from core.jobs.spending import Allowance
 from core.planning.identity import short_item
 from core.planning.plan import NothingToPlan
 from tests.jobs.driving import Bench, MakeBench, lone, marks, shared
@@ -118,7 +119,8 @@ def test_submitting_twice_submits_once(bench: Bench) -> None:
     bench.submit()
 
     with pytest.raises(PlanOutdated):
-        record_plan(bench.workspace.store, plan, now=bench.clock.now, simulated=True)
+        allowance = Allowance(settings=bench.settings, now=bench.clock.now, by="somebody")
+        record_plan(bench.workspace.store, plan, now=bench.clock.now, simulated=True, allowance=allowance)
     with pytest.raises(NothingToPlan):
         bench.submit()
     bench.run()

@@ -101,7 +101,7 @@ def test_cost_per_unit_divides_by_what_is_usable(days: Bench) -> None:
 
 def test_a_model_without_a_price_costs_unknown_not_nothing(bench: Bench) -> None:
     """A model that the price table does not list is refused here and free; its prediction stays unknown."""
-    (job,) = bench.submit(*lone(3, model="claude-nothing-1"))
+    (job,) = bench.submit(*lone(3, model="claude-nothing-1"), confirmed="unpriced")
     assert bench.job(job)["predicted_usd"] is None
     bench.run()
 

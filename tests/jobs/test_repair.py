@@ -1,5 +1,6 @@
 """The repair button: just the items that did not complete, priced before, once however often it is pressed."""
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -11,9 +12,9 @@ import polars as pl
 import pytest
 
 from core import actions
-from core.jobs.repair import NoSuchJob, NothingToRepair
+from core.jobs.failures import NoSuchJob
+from core.jobs.repair import NothingToRepair
 from core.planning.plan import NothingToPlan
-from core.sandbox import CreateFault
 from tests.jobs.driving import Bench, MakeBench, lone, marks, request, shared
 
 
@@ -132,7 +133,9 @@ def test_a_warm_entry_is_read_and_a_cold_one_is_not_written(make_bench: MakeBenc
     bench.run()
 
     sent = bench.attempts(repair.job_id)
-    assert shown.warm is warm
+    assert (shown.cache, shown.warm_items) == (("warm", shown.repairable) if warm else ("cold", 0))
+    assert re.search(r"surely warm for 4\d more minutes" if warm else "gone cold", shown.says)
+    assert (shown.predicted_usd < shown.cold_usd) is warm
     assert marks(bench.server.requests[-1]) == (sent.height if warm else 0)
     assert (sent["cache_read_tokens"] > 0).all() is warm
     assert sent["cache_write_1h_tokens"].sum() == 0
@@ -162,8 +165,11 @@ def unknown_type(bench: Bench) -> str:
 @pytest.mark.parametrize(
     ("prepare", "says"),
     [
-        (invalid, "None of these failures passes by itself: The API refuses this request as it is."),
-        (unknown_type, "None of these failures passes by itself: Lotwise does not know this error."),
+        (
+            invalid,
+            "Nothing is sent: 1 item (invalid_request_error): cannot go as is: correct the lines",
+        ),
+        (unknown_type, "Nothing is sent: 1 item (brand_new): may come out the same: look first"),
     ],
 )
 def test_what_does_not_pass_by_itself_is_not_sent(bench: Bench, prepare: Callable[[Bench], str], says: str) -> None:
@@ -199,7 +205,7 @@ def test_parameters_that_are_no_longer_kept_block_the_button(make_bench: MakeBen
     bench, job = broken(make_bench)
     bench.workspace.store.write(lambda tx: tx._connection.execute("UPDATE item SET payload_offset = NULL").fetchall())
 
-    assert bench.slice(job).blocked_reason.endswith("Import the request file again.")
+    assert "parameters no longer kept: import the lines again with --replace" in bench.slice(job).says
     with pytest.raises(NothingToRepair):
         bench.repair(job)
 
@@ -220,13 +226,13 @@ def test_a_job_of_several_classes_and_models_is_one_repair(make_bench: MakeBench
 def test_a_model_without_a_price_is_repaired_without_one(make_bench: MakeBench) -> None:
     """Unknown is shown as unknown, never as zero."""
     bench = make_bench()
-    bench.faults.creates.append(CreateFault.TOO_LARGE_HTML)
-    (job,) = bench.submit(*lone(3, model="claude-nothing-1"))
-    bench.run()
+    (job,) = bench.submit(*lone(3, model="claude-nothing-1"), confirmed="unpriced")
+    actions.cancel(bench.workspace, job, now=bench.clock.now)
+    shown = bench.slice(job)
 
-    assert bench.slice(job).repairable == 3
-    assert bench.slice(job).predicted_usd is None
-    assert bench.job(bench.repair(job).job_id)["predicted_usd"] is None
+    assert (shown.repairable, shown.predicted_usd, shown.low_usd, shown.high_usd) == (3, None, None, None)
+    assert shown.says.startswith("Sends 3 items again as one new job, at a price that is not known")
+    assert bench.job(bench.repair(job, confirmed="unpriced").job_id)["predicted_usd"] is None
 
 
 def test_a_job_that_does_not_exist_is_said_to(bench: Bench) -> None:

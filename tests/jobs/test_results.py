@@ -1,13 +1,15 @@
 """Results: on disk as they came, verified as a whole, then stored in one step; or nothing of them is."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from core.gateway import RemoteBatch
-from core.jobs.results import ResultsBroken, fetch_results, ingest, read_results, results_path
+from core.jobs.results import NotOurs, ResultsBroken, fetch_results, ingest, read_results, results_path
 from core.sandbox import CreateFault, ResultsFault
 from tests.jobs.driving import START, Bench, MakeBench, lone, shared
 
@@ -93,15 +95,142 @@ def test_a_batch_not_found_just_after_creation_is_asked_for_again(bench: Bench) 
 
 
 def test_results_that_are_no_longer_kept_are_said_to_be_gone(make_bench: MakeBench) -> None:
-    """An app that was off for a month finds the batch archived: it must not wait in silence."""
+    """An app that was off for a month finds the batch archived: its job has a state of its own, and no cost."""
     bench = make_bench(results_retention_days=29)
     (job,) = bench.submit(*lone(3))
     bench.tick()
-    bench.tick(days=30)
+    assert bench.tick(days=30) == 0
 
     state, reason = bench.state(job)
-    assert state == "ended"
+    assert state == "gone"
     assert reason is not None and "29 days" in reason
+    lost = bench.attempts(job)
+    assert lost["outcome"].to_list() == ["gone"] * 3
+    assert lost["cost_usd"].null_count() == 3
+    assert [(cause.cause, cause.action) for cause in bench.slice(job).causes] == [("results_gone", "decide")]
+
+
+def test_a_batch_that_was_deleted_is_said_to_be_gone(bench: Bench) -> None:
+    """Somebody deleted it: a 404 for an hour is no passing one, and nothing is sent again unasked."""
+    (job,) = bench.submit(*lone(3))
+    bench.tick()
+    bench.faults.missing_retrieves = 10_000
+    bench.tick(minutes=10)
+    bench.tick(minutes=59)
+    assert bench.state(job)[0] == "running"
+    assert bench.tick(minutes=2) == 0
+
+    state, reason = bench.state(job)
+    assert state == "gone"
+    assert reason is not None and "deleted" in reason
+    assert len(bench.server.bodies) == 1
+
+
+def test_a_batch_taken_for_ours_that_disappears_leaves_the_job_in_doubt(bench: Bench) -> None:
+    """It was found by time and count only, so it may have been somebody else's: ours is looked for again."""
+    bench.faults.creates.append(CreateFault.OVERLOADED)
+    (job,) = bench.submit(*lone(3))
+    bench.tick()
+    bench.foreign_batch(3)
+    bench.tick()
+    bench.faults.missing_retrieves = 2
+    bench.tick(minutes=1)
+    bench.tick(minutes=61)
+    assert bench.state(job)[0] == "unknown"
+    assert bench.run().statuses() == {"complete": 3}
+
+
+def test_a_whole_file_of_strangers_is_no_proof_against_a_batch_that_was_named(bench: Bench) -> None:
+    """The create call said which batch is ours: other results are a broken download, never a reason to send again."""
+    (job,) = bench.submit(*lone(3))
+    bench.tick()
+    path = bench.folder / "strangers.jsonl"
+    path.write_text("".join(json.dumps({"custom_id": f"s{n}", "result": {"type": "expired"}}) + "\n" for n in range(3)))
+    arguments = bench.workspace.store, path, bench.workspace.book
+
+    with pytest.raises(ResultsBroken):
+        ingest(*arguments, bench.job(job), batch(3, succeeded=0, expired=3), now=START)
+    with pytest.raises(NotOurs):
+        ingest(*arguments, bench.job(job) | {"provisional": True}, batch(3, succeeded=0, expired=3), now=START)
+
+
+def test_counts_that_do_not_add_up_are_not_stored(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The five counts are the items sent, at any time; what says otherwise is asked again."""
+    (job,) = bench.submit(*lone(3))
+    bench.tick()
+    honest: Any = bench.gateway.retrieve
+    wrong = {"processing": 2, "succeeded": 0}
+    monkeypatch.setattr(bench.gateway, "retrieve", lambda name: replace(honest(name), **wrong))
+    bench.tick(minutes=5)
+
+    state, reason = bench.state(job)
+    assert (state, bench.job(job)["processing"]) == ("running", 3)
+    assert reason is not None and "does not add up" in reason
+    monkeypatch.undo()
+    assert bench.run().statuses() == {"complete": 3}
+
+
+def test_a_type_of_result_that_nobody_knows_yet_is_for_a_person(bench: Bench, tmp_path: Path) -> None:
+    """The API may name new types: such an item is neither usable nor sent again, and the rest of the file counts."""
+    (job,) = bench.submit(*lone(3))
+    names = bench.query("job_attempts", job_id=job)["custom_id"].to_list()
+    types = ["expired", "brand_new", "brand_new"]
+    path = tmp_path / "results.jsonl"
+    lines = [{"custom_id": name, "result": {"type": kind}} for name, kind in zip(names, types, strict=True)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    arguments = bench.workspace.store, path, bench.workspace.book, bench.job(job)
+
+    with pytest.raises(ResultsBroken):
+        ingest(*arguments, batch(3, succeeded=3), now=START)
+    ingest(*arguments, batch(3, succeeded=1, errored=1, expired=1), now=START)
+    assert sorted(bench.attempts(job)["action"].to_list()) == ["decide", "decide", "resubmit"]
+
+
+@pytest.mark.parametrize("fault", list(ResultsFault))
+def test_no_fault_of_a_download_reaches_complete(bench: Bench, fault: ResultsFault) -> None:
+    """Cut, doubled, foreign, missing, empty or malformed: nothing of it is stored; another order harms nothing."""
+    (job,) = bench.submit(*lone(8))
+    bench.tick()
+    bench.faults.results.append(fault)
+    bench.tick(minutes=5)
+
+    if fault is ResultsFault.REORDERED:
+        assert bench.state(job)[0] == "done"
+    else:
+        assert bench.state(job)[0] == "ended"
+        assert bench.attempts(job)["outcome"].null_count() == 8
+    assert bench.run().statuses() == {"complete": 8}
+    row = bench.job(job)
+    assert sum(row[name] for name in ("processing", "succeeded", "errored", "canceled", "expired")) == 8
+
+
+def test_a_download_that_broke_off_goes_on_where_it_stopped(bench: Bench) -> None:
+    """What has arrived is not fetched again, not even after a restart; the whole is verified all the same."""
+    (job,) = bench.submit(*lone(400))
+    bench.tick()
+    bench.faults.results.append(ResultsFault.CUT_CONNECTION)
+    bench.tick(minutes=5)
+    (part,) = (bench.folder / "results").glob("*.part")
+    arrived = part.stat().st_size
+    assert arrived > 0
+    bench.reopen()
+    bench.tick(minutes=1)
+
+    assert bench.state(job)[0] == "done"
+    whole = results_path(bench.folder, job).stat().st_size
+    assert bench.server.downloads == [arrived, whole - arrived]
+
+
+def test_a_part_that_is_none_of_these_results_is_dropped(bench: Bench) -> None:
+    """Bytes left behind that do not fit what the API has: the file is fetched anew."""
+    (job,) = bench.submit(*lone(20))
+    bench.tick()
+    (bench.folder / "results").mkdir(exist_ok=True)
+    for left in (b"x" * 100, b"y" * 10_000_000):
+        (bench.folder / "results" / f"{bench.job(job)['batch_id']}.part").write_bytes(left)
+        bench.tick(minutes=5)
+
+    assert bench.run().statuses() == {"complete": 20}
 
 
 def test_counts_follow_the_api_while_it_runs(make_bench: MakeBench) -> None:
@@ -139,6 +268,7 @@ def batch(total: int, **counts: int) -> RemoteBatch:
         expires_at=START,
         ended_at=START,
         has_results=True,
+        archived=False,
         **{**nothing, "succeeded": total, **counts},
     )
 
@@ -152,7 +282,7 @@ def test_outcomes_must_agree_with_the_counts(bench: Bench, tmp_path: Path) -> No
     ]
     path = tmp_path / "results.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    arguments = bench.workspace.store, path, bench.workspace.book, job
+    arguments = bench.workspace.store, path, bench.workspace.book, bench.job(job)
 
     with pytest.raises(ResultsBroken) as caught:
         ingest(*arguments, batch(3, succeeded=1, expired=2), now=START)
@@ -188,7 +318,7 @@ def test_a_stranger_in_place_of_an_item_is_found(bench: Bench, tmp_path: Path) -
                 bench.workspace.store,
                 path,
                 bench.workspace.book,
-                job,
+                bench.job(job),
                 batch(3, succeeded=0, expired=3),
                 now=START,
             )

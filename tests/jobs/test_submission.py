@@ -1,16 +1,17 @@
 """Sending: journal first, one call, and a lost reply is settled before anything goes out again."""
 
 from collections import Counter
+from decimal import Decimal
 
 import pytest
 
 from core import actions
-from core.gateway import GatewayDown
-from core.jobs.repair import NoSuchJob
+from core.jobs.failures import NoSuchJob
+from core.jobs.repair import NothingToRepair
 from core.jobs.sending import give_up, send
 from core.jobs.states import JobState
 from core.sandbox import CreateFault
-from tests.jobs.driving import Bench, MakeBench, lone, shared
+from tests.jobs.driving import LONG_AGO, Bench, MakeBench, lone, shared
 
 LOST = [
     CreateFault.DROP_AFTER_COMMIT,
@@ -59,15 +60,17 @@ def test_a_process_that_died_during_the_call_is_settled_by_the_next_one(bench: B
     if arrived:
         bench.faults.creates.append(CreateFault.DROP_AFTER_COMMIT)
         bench.tick()
-    bench.write("set_intent", job_id=job, now=bench.clock.now)
+    else:
+        bench.write("set_intent", job_id=job, now=bench.clock.now, after=LONG_AGO, after_id=None)
     bench.write("set_state", job_id=job, state="sending", reason=None)
     bench.reopen()
-    assert bench.state(job) == ("unknown", "The process ended during the create call.")
 
-    bench.tick(seconds=119)
-    assert bench.state(job)[0] == ("running" if arrived else "unknown")
     bench.tick(seconds=1)
-    assert bench.state(job)[0] == ("done" if arrived else "planned") or arrived
+    assert bench.state(job)[0] == ("running" if arrived else "unknown")
+    bench.tick(seconds=119)
+    assert bench.state(job)[0] == ("done" if arrived else "unknown")
+    bench.tick(seconds=1)
+    assert bench.state(job)[0] == ("done" if arrived else "planned")
     bench.run()
     assert len(bench.batches()) == len(bench.server.bodies) == 1
     assert bench.statuses() == {"complete": 5}
@@ -117,20 +120,45 @@ def test_an_account_that_is_used_up_holds_the_job(bench: Bench, fault: CreateFau
     assert bench.run().statuses() == {"complete": 5}
 
 
-def test_a_refused_job_frees_its_items_for_repair(bench: Bench) -> None:
-    """A 413 that a proxy answers in HTML fails the job; nothing was billed, and its items can go again."""
-    bench.faults.creates.append(CreateFault.TOO_LARGE_HTML)
+def test_a_job_that_the_api_finds_too_large_goes_in_halves(bench: Bench) -> None:
+    """A 413, even one that a proxy answers in HTML, creates nothing: each half goes once, no item twice or never."""
+    bench.faults.creates += [CreateFault.TOO_LARGE_HTML] * 2
     (job,) = bench.submit(*lone(5))
+    predicted = bench.job(job)["predicted_usd"]
+    bench.run()
+
+    jobs = bench.jobs()
+    assert sorted(jobs["item_count"]) == [1, 2, 2]
+    assert abs(jobs["predicted_usd"].sum() - predicted) < Decimal("1e-6")
+    assert sorted(bench.server.items[-5:]) == sorted(bench.attempts()["item_id"])
+    assert bench.attempts()["number"].to_list() == [1] * 5
+    assert bench.statuses() == {"complete": 5}
+
+
+def test_halves_of_a_primer_are_both_waited_for(bench: Bench) -> None:
+    """A primer that was too large goes in halves, and the body still waits for what both of them write."""
+    bench.faults.creates.append(CreateFault.TOO_LARGE_HTML)
+    jobs = bench.submit(*shared("alpha", 6), *shared("beta", 6))
+    assert bench.job(jobs[0])["item_count"] == 2
+    bench.run()
+
+    assert bench.jobs().filter(role="primer")["item_count"].to_list() == [1, 1]
+    assert bench.statuses() == {"complete": 12}
+    assert (bench.attempts().filter(role="body")["cache_read_tokens"] > 0).all()
+
+
+def test_a_request_that_alone_is_too_large_has_to_be_edited(bench: Bench) -> None:
+    """There is nothing left to halve: the job failed, nothing was billed, and the same request is not sent again."""
+    bench.faults.creates.append(CreateFault.TOO_LARGE_HTML)
+    (job,) = bench.submit(*lone(1))
     assert bench.tick() == 0
 
     assert bench.state(job)[0] == "failed"
     assert bench.attempts(job)["cost_usd"].sum() == 0
-    assert bench.statuses() == {"failed": 5}
-    shown = bench.slice(job)
-    assert [(cause.cause, cause.items) for cause in shown.causes] == [("not_sent", 5)]
-    bench.repair(job)
-    assert bench.run().statuses() == {"complete": 5}
-    assert len(bench.batches()) == 1
+    assert bench.statuses() == {"failed": 1}
+    assert [(cause.cause, cause.action) for cause in bench.slice(job).causes] == [("request_too_large", "edit")]
+    with pytest.raises(NothingToRepair):
+        bench.repair(job)
 
 
 def test_a_server_that_is_down_was_not_sent_anything(bench: Bench) -> None:
@@ -189,7 +217,7 @@ def test_jobs_of_one_size_never_take_each_others_batch(make_bench: MakeBench, ar
         bench.faults.creates.append(CreateFault.DROP_AFTER_COMMIT if there else CreateFault.OVERLOADED)
     jobs = bench.submit(*lone(6))
     bench.tick()
-    assert [bench.state(job)[0] for job in jobs] == ["unknown", "unknown"]
+    assert sorted(bench.state(job)[0] for job in jobs) == ["planned", "unknown"]
     bench.run()
 
     assert [bench.state(job)[0] for job in jobs] == ["done", "done"]
@@ -292,24 +320,13 @@ def test_calling_off_a_running_job_asks_the_api(make_bench: MakeBench) -> None:
     bench.tick()
     bench.clock.move(seconds=1)
     actions.cancel(bench.workspace, job, now=bench.clock.now)
+    bench.tick()
     bench.run()
 
     canceled = bench.attempts(job).filter(outcome="canceled")
     assert canceled.height == 6
     assert canceled["cost_usd"].sum() == 0
     assert bench.slice(job).repairable == 6
-
-
-def test_calling_off_while_the_api_is_away_changes_nothing(bench: Bench) -> None:
-    """The user is told; the job runs on and can be called off later."""
-    (job,) = bench.submit(*lone(5))
-    bench.tick()
-    bench.server_down()
-
-    with pytest.raises(GatewayDown):
-        actions.cancel(bench.workspace, job, now=bench.clock.now)
-
-    assert bench.state(job)[0] == "running"
 
 
 def test_only_held_jobs_can_be_released(bench: Bench) -> None:

@@ -50,7 +50,8 @@ class Shop:
 
     def submit(self, made: Plan) -> list[str]:
         """Record the plan and return the ids of its jobs."""
-        return record_plan(self.store, made, now=NOW, simulated=True)[1]
+        allowance = Allowance(settings=Settings(), now=NOW, by="somebody")
+        return list(record_plan(self.store, made, now=NOW, simulated=True, allowance=allowance).jobs)
 
     def job(self, job_id: str) -> dict[str, Any]:
         """One job as the store has it."""

@@ -66,8 +66,8 @@ def test_what_is_imported_is_put_away_and_never_overwritten(tmp_path: Path) -> N
         ("day.txt", "day.txt.jsonl"),
         ("../../etc/day.jsonl", "day.jsonl"),
         ("/abs/day.ndjson", "day.ndjson"),
-        ("..", "...jsonl"),
-        ("", ".jsonl"),
+        ("..", "unnamed.jsonl"),
+        ("", "unnamed.jsonl"),
     ],
 )
 def test_an_upload_lands_in_the_inbox_whatever_its_name(tmp_path: Path, given: str, kept: str) -> None:

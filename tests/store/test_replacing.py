@@ -47,7 +47,7 @@ def test_corrected_lines_take_the_place_of_what_waits(tmp_path: Path) -> None:
 
     assert (report.added, report.replaced, report.known, report.rejected) == (1, 2, 0, 2)
     assert [reason.split(":")[0] for reason in reasons] == [
-        "custom_id was sent with other content already",
+        "custom_id was sent with other content already, and is under way or complete",
         "custom_id is already taken by an item with other content",
     ]
     assert said == {"a": "A", "b": "B", "d": "D"}

@@ -25,12 +25,15 @@ SELECT 2 -- name: not at the start of a line
 
 @pytest.fixture(scope="module")
 def schema() -> Iterator[duckdb.DuckDBPyConnection]:
-    """An empty database with all migrations and views."""
+    """An empty database with all migrations and views, and one that results are handed over to."""
     with duckdb.connect() as connection:
         for _, _, sql in migrations():
             connection.execute(sql).fetchall()
         for view in views().values():
             connection.execute(view).fetchall()
+        connection.execute("ATTACH ':memory:' AS target").fetchall()
+        for name in ("make_target_table", "make_target_mark"):
+            connection.execute(statements()[name]).fetchall()
         yield connection
 
 
@@ -95,8 +98,8 @@ def test_every_statement_is_one_statement(name: str) -> None:
 def test_every_statement_binds_on_the_schema(schema: duckdb.DuckDBPyConnection, name: str) -> None:
     """Tables, columns and types are there as the statement has them."""
     sql = statements()[name]
-    if "read_json" in sql:
-        pytest.skip("binding this one reads its file")
+    if "read_json" in sql or re.search("^(ATTACH|CREATE) ", sql, re.MULTILINE):
+        pytest.skip("binding this one reads its file, or it cannot be prepared")
     schema.execute(f"PREPARE tried AS {sql}").fetchall()
     schema.execute("DEALLOCATE tried").fetchall()
 

@@ -16,8 +16,10 @@ WITH ratio AS (
            max(day) AS last_day
     FROM unit_cost_day GROUP BY class_id
 )
-SELECT c.class_id, c.name, c.model, c.prefix_blocks, c.cut_chars, c.split_agreed, c.prefix_tokens,
-       CASE WHEN c.prefix_chars = 0 THEN 'unshared'
+SELECT c.class_id, c.name, c.model, c.prefix_blocks, c.cut_chars, c.split_agreed, c.inferred,
+       CASE WHEN NOT c.inferred THEN c.prefix_tokens END AS prefix_tokens,
+       CASE WHEN c.inferred THEN 'inferred'
+            WHEN c.prefix_chars = 0 THEN 'unshared'
             WHEN NOT c.cacheable THEN 'short'
             WHEN c.cut_chars > 0 AND NOT c.split_agreed THEN 'split'
             ELSE 'cacheable' END AS state,

@@ -18,9 +18,30 @@ WHERE import_id = $import_id
 DELETE FROM import_file WHERE import_id = $import_id
 
 -- name: known_items
--- Which of the incoming items are stored already, with what content, and whether they were never attempted.
-SELECT item_id, content_hash, NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = item.item_id) AS waits
-FROM item WHERE item_id IN (SELECT item_id FROM incoming)
+-- Which of the incoming items are stored already, with what content, and whether they were never attempted or all of
+-- their attempts failed.
+SELECT item_id, content_hash, a.item_id IS NULL AS waits, NOT coalesce(a.open_or_usable, true) AS failed
+FROM item
+LEFT JOIN (
+    SELECT item_id, bool_or(outcome IS NULL OR coalesce(usable, false)) AS open_or_usable
+    FROM attempt WHERE item_id IN (SELECT item_id FROM incoming) GROUP BY item_id
+) a USING (item_id)
+WHERE item_id IN (SELECT item_id FROM incoming)
+
+-- name: keep_former_items
+-- What failed items asked when they were sent, before their owner's correction takes its place; content that was
+-- never sent is not kept.
+INSERT INTO former_item BY NAME
+SELECT i.item_id, coalesce(f.last_attempt, 0) + 1 AS first_attempt, a.last_attempt, i.content_hash, i.import_id, i.line,
+       i.model, i.payload_offset, i.payload_bytes, i.chain, i.depths, $now::TIMESTAMPTZ AS replaced_at
+FROM item i
+JOIN (SELECT item_id, max(number) AS last_attempt FROM attempt GROUP BY item_id) a USING (item_id)
+LEFT JOIN (SELECT item_id, max(last_attempt) AS last_attempt FROM former_item GROUP BY item_id) f USING (item_id)
+WHERE i.item_id IN (SELECT item_id FROM incoming) AND a.last_attempt > coalesce(f.last_attempt, 0)
+
+-- name: forget_set_aside
+-- Corrected items are no longer given up.
+DELETE FROM set_aside WHERE item_id IN (SELECT item_id FROM incoming)
 
 -- name: drop_items
 -- Items whose place others take in the same transaction.
@@ -42,12 +63,13 @@ WHERE r.import_id = $import_id
 ORDER BY r.line
 
 -- name: backlog_chains
--- Chains of all items never attempted (class_id null), and of up to three sent items of every class, to tell who
--- belongs to it.
+-- Chains of all items never attempted, or corrected since they failed (class_id null), and of up to three sent items
+-- of every class, to tell who belongs to it.
 SELECT NULL::VARCHAR AS class_id, i.item_id, i.model, i.import_id, i.payload_offset, i.payload_bytes, i.chain, i.depths,
        i.heads
 FROM item i
-WHERE i.payload_offset IS NOT NULL AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
+WHERE i.payload_offset IS NOT NULL
+  AND (i.class_id IS NULL OR NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id))
 UNION ALL
 SELECT class_id, item_id, model, import_id, payload_offset, payload_bytes, chain, depths, heads
 FROM (SELECT * FROM item

@@ -1,6 +1,7 @@
 -- name: jobs_in
--- Jobs in one of the states, oldest first.
-SELECT * FROM job WHERE list_contains($states, state) ORDER BY created_at, role = 'body', job_id
+-- Jobs in one of the states: those that were called off, then the others, oldest first.
+SELECT * FROM job WHERE list_contains($states, state)
+ORDER BY cancel_requested_at IS NULL, created_at, role = 'body', job_id
 
 -- name: job
 -- One job with what its attempts came to.
@@ -31,46 +32,116 @@ RETURNING role, primer_job_id IS NOT NULL AS primed, intent_at IS NOT NULL AS tr
 SELECT job_id FROM job WHERE job_id = $job_id AND state = 'waiting'
 
 -- name: set_intent
--- The create call comes next: from here on the API may hold this job.
-UPDATE job SET state = 'sending', reason = NULL, intent_at = $now WHERE job_id = $job_id AND state = 'planned'
+-- The create call comes next: from here on the API may hold this job. Not where it was called off, or all sending is
+-- stopped.
+UPDATE job SET state = 'sending', reason = NULL, intent_at = $now, intent_after = $after, intent_after_id = $after_id
+WHERE job_id = $job_id AND state = 'planned' AND cancel_requested_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM halt WHERE lifted_at IS NULL)
 RETURNING job_id
 
 -- name: set_running
--- The API has this job as the given batch.
+-- The API has this job as the given batch; provisional where only time and count say so.
 UPDATE job SET state = 'running', reason = NULL, batch_id = $batch_id, submitted_at = $submitted_at,
-               expires_at = $expires_at
+               expires_at = $expires_at, provisional = $provisional, absent_since = NULL, cancel_accepted_at = NULL
 WHERE job_id = $job_id
 
 -- name: disown_batch
 -- The batch that was taken for this job turned out to be somebody else's.
 UPDATE job SET state = 'unknown', batch_id = NULL, submitted_at = NULL, expires_at = NULL, ended_at = NULL,
+               provisional = false, absent_since = NULL,
                processing = item_count, succeeded = 0, errored = 0, canceled = 0, expired = 0
 WHERE job_id = $job_id
 
 -- name: set_progress
 -- What the API says of a batch.
 UPDATE job SET state = $state, reason = NULL, processing = $processing, succeeded = $succeeded, errored = $errored,
-               canceled = $canceled, expired = $expired, ended_at = $ended_at
+               canceled = $canceled, expired = $expired, ended_at = $ended_at, absent_since = NULL
 WHERE job_id = $job_id
 
 -- name: set_done
 -- The results are verified, priced and stored.
-UPDATE job SET state = 'done', reason = NULL, ingested_at = $now WHERE job_id = $job_id
+UPDATE job SET state = 'done', reason = NULL, ingested_at = $now, provisional = false WHERE job_id = $job_id
 
 -- name: forget_sending
--- After a start: a create call that was under way when the process died may have arrived.
-UPDATE job SET state = 'unknown', reason = 'The process ended during the create call.' WHERE state = 'sending'
+-- A create call that was under way when the process died, or could not be written down, may have arrived.
+UPDATE job SET state = 'unknown', reason = $reason WHERE state = 'sending'
 RETURNING job_id
 
 -- name: free_items
 -- The items of a job that was never sent: their attempts are over, unbilled, and may be repaired.
-UPDATE attempt SET outcome = 'canceled', usable = false, cause = 'not_sent', action = $action, message = $message,
+UPDATE attempt SET outcome = 'canceled', usable = false, cause = $cause, action = $action, message = $message,
                    cost_usd = 0, submitted_at = $now
 WHERE job_id = $job_id AND outcome IS NULL
 
--- name: owned_batches
--- Batches that belong to a job already.
-SELECT batch_id FROM job WHERE batch_id IS NOT NULL
+-- name: send_again
+-- The API does not have this job: it goes once more, and a second batch of it is watched out for.
+UPDATE job SET state = 'planned', reason = 'The API does not have it; it is sent again.', doubt_until = $until,
+               absent_since = NULL,
+               doubt_after = coalesce(doubt_after, intent_after),
+               doubt_after_id = CASE WHEN doubt_after IS NULL THEN intent_after_id ELSE doubt_after_id END
+WHERE job_id = $job_id
+
+-- name: set_absent
+-- The first look that did not find the batch of a job.
+UPDATE job SET absent_since = $since WHERE job_id = $job_id
+
+-- name: doubted_jobs
+-- Jobs that were sent again and may have a second batch at the API.
+SELECT job_id, item_count, doubt_after, doubt_after_id FROM job WHERE doubt_until > $now AND state <> 'unknown'
+
+-- name: known_batches
+-- Batches that belong to a job already, or to somebody else.
+SELECT batch_id FROM job WHERE batch_id IS NOT NULL UNION ALL SELECT batch_id FROM stranger
+
+-- name: add_stranger
+-- A batch proved to be somebody else's.
+INSERT INTO stranger VALUES ($batch_id, $now) ON CONFLICT DO NOTHING
+
+-- name: add_twin
+-- A second batch of a job, made of a call whose reply was lost.
+INSERT INTO job BY NAME
+SELECT $twin_id AS job_id, plan_id, job_id AS parent_job_id, 'twin' AS role, class_id, model, 'ended' AS state,
+       item_count, body_bytes, cache_ttl, $submitted_at::TIMESTAMPTZ AS created_at, intent_at, intent_after,
+       $batch_id AS batch_id, $submitted_at::TIMESTAMPTZ AS submitted_at, $expires_at::TIMESTAMPTZ AS expires_at,
+       item_count AS processing, simulated
+FROM job WHERE job_id = $job_id
+
+-- name: add_twin_attempts
+-- The items of a second batch, attempted once more each; its results name them as the job did.
+INSERT INTO attempt BY NAME
+SELECT $twin_id AS job_id, a.item_id, a.custom_id, a.class_id, a.model, a.marks, a.split_chars, a.entry_id,
+       (SELECT max(number) + 1 FROM attempt b WHERE b.item_id = a.item_id)::INTEGER AS number
+FROM attempt a WHERE a.job_id = $job_id
+
+-- name: lose_results
+-- What a job's items came to can no longer be known, nor what they cost.
+UPDATE attempt SET outcome = 'gone', usable = false, cause = 'results_gone', action = 'decide', message = $reason,
+                   submitted_at = (SELECT submitted_at FROM job WHERE job_id = $job_id)
+WHERE job_id = $job_id AND outcome IS NULL
+
+-- name: tail_items
+-- The last items of a job in the order in which they are sent.
+SELECT a.item_id FROM attempt a JOIN item i USING (item_id) WHERE a.job_id = $job_id
+ORDER BY i.import_id DESC, i.payload_offset DESC LIMIT $items
+
+-- name: add_half
+-- A job for the last items of one that was too large.
+INSERT INTO job BY NAME
+SELECT $new_id AS job_id, plan_id, parent_job_id, primer_job_id, role, class_id, model, 'planned' AS state,
+       $items AS item_count, body_bytes, (predicted_usd * $items / item_count)::DECIMAL(18, 9) AS predicted_usd,
+       (predicted_plain_usd * $items / item_count)::DECIMAL(18, 9) AS predicted_plain_usd, cache_ttl,
+       predicted_read_tokens * $items // item_count AS predicted_read_tokens,
+       predicted_write_tokens * $items // item_count AS predicted_write_tokens, prediction_basis,
+       $now::TIMESTAMPTZ AS created_at, $items AS processing, cancel_requested_at, simulated
+FROM job WHERE job_id = $job_id
+
+-- name: set_half
+-- A job that was too large goes with the items that are left to it.
+UPDATE job SET state = 'planned', reason = $reason, predicted_usd = job.predicted_usd - half.predicted_usd,
+               predicted_plain_usd = job.predicted_plain_usd - half.predicted_plain_usd,
+               predicted_read_tokens = job.predicted_read_tokens - half.predicted_read_tokens,
+               predicted_write_tokens = job.predicted_write_tokens - half.predicted_write_tokens
+FROM job half WHERE job.job_id = $job_id AND half.job_id = $new_id
 
 -- name: entry_primers
 -- Every primer item of a body's plan, by the cache entries that it writes: the canaries of what uses those.
@@ -122,9 +193,10 @@ SELECT a.item_id FROM attempt a JOIN item i USING (item_id) WHERE a.job_id = $jo
 ORDER BY i.payload_bytes, a.item_id
 LIMIT 1 OFFSET (SELECT (count(*) // 2)::BIGINT FROM attempt WHERE job_id = $job_id AND entry_id = $entry_id)
 
--- name: move_item
--- An item not yet sent goes with another job.
-UPDATE attempt SET job_id = $to_job_id, custom_id = $custom_id WHERE job_id = $job_id AND item_id = $item_id
+-- name: move_items
+-- Items not yet sent go with another job, each under its new custom_id.
+UPDATE attempt SET job_id = $to_job_id, custom_id = incoming.custom_id
+FROM incoming WHERE attempt.job_id = $from_job_id AND attempt.item_id = incoming.item_id
 
 -- name: wait_for
 -- The bodies of a class wait for another primer.

@@ -137,8 +137,8 @@ SELECT DISTINCT model FROM job ORDER BY model
 -- name: jobs_listed
 -- Jobs within the filters (empty = all), newest first.
 SELECT job_id, state, reason, role, class_id, class_name, model, item_count, usable_items, failed_items,
-       open_failures, repairable_items, processing, predicted_usd, cost_usd, unit_cost_usd, hit_rate,
-       created_at, submitted_at, ended_at, epoch(ended_at - submitted_at) AS turnaround_s, parent_job_id
+       open_failures, repairable_items, unresolved_items, set_aside_items, cancel_requested_at, processing,
+       predicted_usd, cost_usd, unit_cost_usd, hit_rate, created_at, submitted_at, ended_at, epoch(ended_at - submitted_at) AS turnaround_s, parent_job_id
 FROM job_status
 WHERE (len($states::VARCHAR[]) = 0 OR list_contains($states::VARCHAR[], state))
   AND (len($roles::VARCHAR[]) = 0 OR list_contains($roles::VARCHAR[], role))
@@ -163,7 +163,8 @@ WITH RECURSIVE up AS (
     SELECT j.job_id, d.depth + 1 FROM job j JOIN down d ON j.parent_job_id = d.job_id
 )
 SELECT s.job_id, s.parent_job_id, d.depth, s.role, s.state, s.reason, s.class_name, s.model, s.item_count,
-       s.usable_items, s.open_failures, s.repairable_items, s.cost_usd, s.created_at
+       s.usable_items, s.failed_items, s.open_failures, s.repairable_items, s.unresolved_items, s.set_aside_items,
+       s.cancel_requested_at, s.cost_usd, s.created_at
 FROM down d JOIN job_status s USING (job_id)
 ORDER BY d.depth, s.created_at, s.job_id
 

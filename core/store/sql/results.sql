@@ -2,6 +2,7 @@
 -- The rows of a raw results file, typed; on a connection of its own that may read files.
 SELECT custom_id,
        result.type AS outcome,
+       result.message.model AS answered_by,
        result.message.stop_reason AS stop_reason,
        result.message.stop_details.category AS refusal_category,
        result.error.error.type AS error_type,
@@ -29,6 +30,7 @@ FROM (
                 error STRUCT("type" VARCHAR, message VARCHAR, details JSON),
                 request_id VARCHAR),
             message STRUCT(
+                model VARCHAR,
                 stop_reason VARCHAR,
                 stop_details STRUCT(category VARCHAR),
                 usage STRUCT(

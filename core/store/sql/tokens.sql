@@ -52,6 +52,8 @@ used AS (
     FROM attempt a
     JOIN item i USING (item_id)
     WHERE a.input_tokens IS NOT NULL AND coalesce(a.web_searches, 0) = 0
+      -- What was corrected since had another text then.
+      AND NOT EXISTS (SELECT 1 FROM former_item f WHERE f.item_id = a.item_id AND f.last_attempt >= a.number)
 ),
 whole AS (
     SELECT class_id, model, count(*) AS items, sum(tokens)::BIGINT AS tokens, sum(chars)::BIGINT AS chars

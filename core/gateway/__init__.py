@@ -1,0 +1,36 @@
+"""The one door to the Message Batches API, and what can go wrong at it."""
+
+from core.gateway.door import ONE_HOUR, ClosedGateway, Gateway, RemoteBatch
+from core.gateway.official import AnthropicGateway
+from core.gateway.refusals import (
+    AccountHeld,
+    BatchMissing,
+    Busy,
+    CountsLimited,
+    GatewayDown,
+    KeyMissing,
+    NotCountable,
+    NotSent,
+    Refused,
+    ReplyLost,
+    TooLarge,
+)
+
+__all__ = [
+    "ONE_HOUR",
+    "AccountHeld",
+    "AnthropicGateway",
+    "BatchMissing",
+    "Busy",
+    "ClosedGateway",
+    "CountsLimited",
+    "Gateway",
+    "GatewayDown",
+    "KeyMissing",
+    "NotCountable",
+    "NotSent",
+    "Refused",
+    "RemoteBatch",
+    "ReplyLost",
+    "TooLarge",
+]

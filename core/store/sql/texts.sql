@@ -1,0 +1,22 @@
+-- Metadata-only: whether texts came into the store before, and which files with texts nobody needs any more.
+
+-- name: texts_held
+-- Whether anything that prompts, outputs or the API said is in the store.
+SELECT EXISTS (SELECT 1 FROM class WHERE preview <> '') OR EXISTS (SELECT 1 FROM prefix_node WHERE excerpt <> '')
+    OR EXISTS (SELECT 1 FROM attempt WHERE message IS NOT NULL AND outcome = 'errored') AS held
+
+-- name: payloads_needed
+-- Imports of which some item is not complete yet: it may have to be sent again.
+SELECT DISTINCT import_id FROM item_status WHERE status <> 'complete'
+
+-- name: forget_payloads
+-- The parameters of complete items of other imports are no longer kept.
+UPDATE item SET payload_offset = NULL
+WHERE payload_offset IS NOT NULL AND NOT list_contains($needed::VARCHAR[], import_id)
+RETURNING import_id
+
+-- name: results_delivered
+-- Jobs of which every result has gone to every sink, where there is one; those of account history go to none.
+SELECT job_id FROM completion
+GROUP BY job_id HAVING max(seq) <= (SELECT min(delivered_seq) FROM sink)
+UNION ALL SELECT job_id FROM job WHERE role = 'history'
