@@ -4,6 +4,7 @@ import os
 import tomllib
 from pathlib import Path
 
+from core.errors import LotwiseError
 from core.gateway import ONE_HOUR, AnthropicGateway, ClosedGateway, Gateway
 from core.loopback import LoopbackServer
 from core.sandbox import SandboxOptions, create_app
@@ -15,13 +16,19 @@ _BASE_URL = "ANTHROPIC_BASE_URL"
 _SECRETS = Path(__file__).resolve().parent.parent / ".streamlit" / "secrets.toml"
 
 
+class KeyUnusable(LotwiseError):
+    """The API key holds a character that no key has, so nothing is sent with it. Copy it anew: ANTHROPIC_API_KEY."""
+
+
 def api_key(secrets: Path = _SECRETS) -> str | None:
-    """The key of the environment, else of `.streamlit/secrets.toml`, else None."""
-    if key := os.environ.get(_KEY):
-        return key
-    if secrets.is_file():
-        return str(tomllib.loads(secrets.read_text()).get(_KEY) or "") or None
-    return None
+    """The key of the environment, else of `.streamlit/secrets.toml`, else None. Raises `KeyUnusable`."""
+    key = os.environ.get(_KEY, "").strip()
+    if not key and secrets.is_file():
+        key = str(tomllib.loads(secrets.read_text()).get(_KEY) or "").strip()
+    # A header that cannot be sent is quoted by the libraries that refuse it.
+    if not (key.isascii() and key.isprintable()):
+        raise KeyUnusable
+    return key or None
 
 
 def open_gateway(store: Store, folder: Path, settings: Settings) -> tuple[Gateway, LoopbackServer | None]:

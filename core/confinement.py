@@ -6,7 +6,7 @@ from pathlib import Path
 from core.errors import LotwiseError
 
 # Where prompts, outputs and copies of both lie.
-_PRIVATE = ("inbox", "requests", "jobs", "results", "rejects", "sandbox")
+_PRIVATE = ("inbox", "requests", "jobs", "results", "rejects")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 # What no file system and no terminal should meet in a file's name: control and formatting characters, separators.
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff/\\:]")

@@ -44,8 +44,9 @@ with left, st.form("upload", clear_on_submit=True):
         accept_multiple_files=True,
         help=say("backlog.upload_help"),
         key="upload-files",
+        disabled=not frame.may_change(),
     )
-    if st.form_submit_button(say("backlog.upload_button"), icon=":material/upload_file:"):
+    if frame.action_submit(say("backlog.upload_button"), icon=":material/upload_file:"):
         taken = hand_over("upload", [partial(actions.accept_upload, workspace(), file.name, file) for file in files])
         if taken:
             st.success(say("backlog.uploaded", files=taken))
@@ -54,7 +55,7 @@ with left, st.form("upload", clear_on_submit=True):
     refused("upload")
 with right, st.form("path"):
     path = st.text_input(say("backlog.path"), placeholder=say("backlog.path_placeholder"), key="import-path")
-    if st.form_submit_button(say("backlog.path_button"), icon=":material/folder_open:"):
+    if frame.action_submit(say("backlog.path_button"), icon=":material/folder_open:"):
         wanted = [Path(path.strip()).expanduser()] if path.strip() else []
         if hand_over("path", [partial(actions.request_import, workspace(), [file]) for file in wanted]):
             st.success(say("backlog.path_taken", path=path.strip()))

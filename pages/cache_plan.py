@@ -95,7 +95,7 @@ def _split(found: dict[str, Any], planned: ClassCaching) -> None:
 
 def _button(class_id: str, *, agreed: bool, words: str, icon: str) -> None:
     kind: Literal["primary", "secondary"] = "primary" if agreed else "secondary"
-    st.button(words, key="split", icon=icon, type=kind, on_click=_agree, args=(class_id, agreed))
+    frame.action_button(words, key="split", icon=icon, type=kind, on_click=_agree, args=(class_id, agreed))
 
 
 def _agree(class_id: str, agreed: bool) -> None:

@@ -7,7 +7,7 @@ from pages import data, formats, frame, work_class
 from pages.words import plain, say, term
 
 SHOWN = 1_000
-STATES = ("cacheable", "split", "short", "unshared")
+STATES = ("cacheable", "split", "short", "unshared", "inferred")
 WHERE = ("waiting", "sent")
 _TABLE = "classes-listed"
 

@@ -8,14 +8,17 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from core import actions
+from core import actions, history_actions
 from core.caching.class_caching import ClassCaching
 from core.checkup import examine_waiting
 from core.doctor.examination import Examination
+from core.handover.handover import Standing
+from core.history.naming_anew import Naming
 from core.intake.payloads import PayloadReader
 from core.jobs.hit_rates import ClassHitRate
 from core.jobs.hit_rates import hit_rates as hit_rates_of
-from core.jobs.repair import Slice
+from core.jobs.slices import Slice
+from core.jobs.spending import Check
 from core.planning.plan import NothingToPlan, Plan
 from core.prices import UnknownModel, UnpricedModel
 from core.requests.passages import Passage, passages
@@ -56,6 +59,12 @@ def plan() -> Plan | None:
     """
     opened = workspace()
     return _plan(opened, str(opened.folder), opened.store.version, _hour())
+
+
+def plan_check() -> Check:
+    """How the draft plan would meet the budgets; worked out again when the store moves on, and every hour."""
+    opened = workspace()
+    return _plan_check(opened, str(opened.folder), opened.store.version, _hour())
 
 
 def classes(
@@ -113,14 +122,19 @@ def prompt(item: dict[str, Any]) -> tuple[Passage, ...]:
     return _prompt(folder, item["import_id"], item["payload_offset"], item["payload_bytes"])
 
 
-def failed_slice(job_id: str) -> Slice:
-    """What is left to repair of a job: worked out again when the store moves on, and every minute.
+def failed_slice(job_id: str, causes: tuple[str, ...] | None = None) -> Slice:
+    """What is left to repair of a job, and what sending these causes again would do (None: what passes by itself).
 
-    The minute is for its price: a primed prefix stays warm for less than an hour.
+    Worked out again when the store moves on, and every minute: a primed prefix stays warm for less than an hour.
     """
     opened = workspace()
     minute = f"{formats.now():%Y-%m-%d %H:%M}"
-    return _failed_slice(opened, str(opened.folder), opened.store.version, job_id, minute)
+    return _failed_slice(opened, str(opened.folder), opened.store.version, job_id, minute, causes)
+
+
+def repair_check(preview: Slice) -> Check:
+    """How that repair would meet the budgets."""
+    return actions.check_repair(workspace(), [preview], now=formats.now())
 
 
 def waiting() -> str:
@@ -132,6 +146,18 @@ def examination() -> Examination:
     """What the doctor finds in what waits: seconds of work, kept until something else waits."""
     opened = workspace()
     return _examination(opened, str(opened.folder), waiting(), _hour())
+
+
+def naming(text: str) -> Naming:
+    """What naming rules would make of the imported history: worked out again when the store moves on."""
+    opened = workspace()
+    return _naming(opened, str(opened.folder), opened.store.version, text)
+
+
+def handover() -> Standing:
+    """How far the hand-over of results is."""
+    opened = workspace()
+    return _handover(opened, str(opened.folder), opened.store.version)
 
 
 def class_models() -> list[str]:
@@ -221,9 +247,21 @@ def _prompt(folder: str, import_id: str, offset: int, size: int) -> tuple[Passag
         return tuple(passages(parse_params(reader.read(import_id, offset, size))))
 
 
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _handover(_workspace: Workspace, folder: str, version: int) -> Standing:
+    return _workspace.handover.standing()
+
+
 @st.cache_resource(show_spinner=False, max_entries=50)
-def _failed_slice(_workspace: Workspace, folder: str, version: int, job_id: str, minute: str) -> Slice:
-    return actions.repair_preview(_workspace, job_id, now=formats.now())
+def _failed_slice(
+    _workspace: Workspace, folder: str, version: int, job_id: str, minute: str, causes: tuple[str, ...] | None
+) -> Slice:
+    return actions.repair_preview(_workspace, job_id, now=formats.now(), causes=causes)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _naming(_workspace: Workspace, folder: str, version: int, text: str) -> Naming:
+    return history_actions.preview_naming(_workspace, text)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
@@ -232,3 +270,8 @@ def _plan(_workspace: Workspace, folder: str, version: int, hour: str) -> Plan |
         return actions.preview_plan(_workspace, now=formats.now())
     except NothingToPlan:
         return None
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _plan_check(_workspace: Workspace, folder: str, version: int, hour: str) -> Check:
+    return actions.check_plan(_workspace, plan(), now=formats.now())

@@ -10,7 +10,7 @@ from core.doctor.diff import proposal
 from core.doctor.finding import Finding
 from core.doctor.suspicion import Excerpt
 from core.errors import LotwiseError
-from pages import data, formats
+from pages import data, formats, frame
 from pages.session import workspace
 from pages.words import literal, plain, say
 
@@ -152,7 +152,7 @@ def _download(finding: Finding, number: int) -> None:
             icon=":material/download:",
             key=f"rewritten-{number}",
         )
-        st.button(
+        frame.action_button(
             say("doctor.heal"),
             icon=":material/healing:",
             key=f"heal-{number}",

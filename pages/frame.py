@@ -8,8 +8,10 @@ import polars as pl
 import streamlit as st
 
 from core.errors import LotwiseError
-from pages import formats
-from pages.session import workspace
+from core.roles import Role
+from core.spreadsheets import inert
+from pages import formats, sign_in
+from pages.session import visitor, workspace
 from pages.words import literal, plain, say
 
 _DRAWN = "drawn-version"
@@ -35,7 +37,29 @@ def title(name: str) -> None:
                 color="orange",
                 help=say("app.simulated_help"),
             )
+        sign_in.account()
     st.caption(say(f"{name}.question"))
+
+
+def action_button(label: str, **options: Any) -> bool:
+    """A button that changes, sends or spends; for viewers it is dead and says why. The core refuses them too."""
+    return st.button(label, **_for_operators(options))
+
+
+def action_submit(label: str, **options: Any) -> bool:
+    """The same at the end of a form."""
+    return st.form_submit_button(label, **_for_operators(options))
+
+
+def may_change() -> bool:
+    """Whether this visitor may change anything."""
+    return visitor().may(Role.OPERATOR)
+
+
+def _for_operators(options: dict[str, Any]) -> dict[str, Any]:
+    if may_change():
+        return options
+    return options | {"disabled": True, "help": say("sign_in.viewer_help")}
 
 
 def empty(name: str, *, page: str | None = None) -> None:
@@ -73,9 +97,12 @@ def metric(
 
 
 def table(frame: pl.DataFrame, columns: Mapping[str, Any], *, alt: str, key: str, **options: Any) -> Any:
-    """The named columns of `frame`, in that order; money as numbers, times in the reader's zone."""
+    """The named columns of `frame`, in that order; money as numbers, times in the reader's zone.
+
+    Visitors can save every table as CSV, so its texts are made inert as in any other export.
+    """
     return st.dataframe(
-        frame.select(_shown(name, frame.schema[name]) for name in columns),
+        inert(frame.select(_shown(name, frame.schema[name]) for name in columns)),
         column_config=dict(columns),
         hide_index=True,
         placeholder=formats.UNKNOWN,
@@ -133,7 +160,15 @@ def follow(active: bool, *, every: str = "2s") -> None:
         nonlocal first
         if first:
             first = False
-        elif workspace().store.version != drawn:
+        elif _moved(drawn):
             st.rerun()
 
     watch()
+
+
+def _moved(drawn: int) -> bool:
+    """Whether there is something new to draw; for whoever is not let in any more, the page that says so."""
+    try:
+        return workspace().store.version != drawn
+    except LotwiseError:
+        return True

@@ -7,6 +7,8 @@ import polars as pl
 import streamlit as st
 
 from core import actions
+from core.confinement import fit_name
+from core.spreadsheets import csv_of
 from pages import data, formats, frame
 from pages.session import workspace
 from pages.words import literal, plain, say
@@ -136,11 +138,12 @@ def _rejects(of: dict[str, Any], key: str) -> None:
     )
     if of["rejected"] > shown.height:
         st.caption(say("backlog.rejects_first", shown=formats.count(shown.height), lines=formats.count(of["rejected"])))
+    opened = workspace()
     with st.container(horizontal=True), frame.refusals():
         st.download_button(
             say("backlog.rejects_raw"),
-            data=lambda: actions.rejects_file(workspace(), of["import_id"]).read_bytes(),
-            file_name=plain("backlog.rejects_raw_name", source=of["source"]),
+            data=lambda: actions.rejects_file(opened, of["import_id"]).read_bytes(),
+            file_name=plain("backlog.rejects_raw_name", source=fit_name(of["source"])),
             mime="application/x-ndjson",
             on_click="ignore",
             icon=":material/download:",
@@ -148,8 +151,8 @@ def _rejects(of: dict[str, Any], key: str) -> None:
         )
         st.download_button(
             say("backlog.rejects_csv"),
-            data=lambda: workspace().store.query("rejected_lines", import_id=of["import_id"], limit=None).write_csv(),
-            file_name=plain("backlog.rejects_csv_name", source=of["source"]),
+            data=lambda: csv_of(opened.store.query("rejected_lines", import_id=of["import_id"], limit=None)),
+            file_name=plain("backlog.rejects_csv_name", source=fit_name(of["source"])),
             mime="text/csv",
             on_click="ignore",
             icon=":material/download:",

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from pages import data, formats, frame, repair, standing
+from pages import attempts, data, formats, frame, repair, standing, stop
 from pages.words import literal, plain, say, term
 
 ITEMS_A_PAGE = 50
@@ -24,7 +24,11 @@ def show(job_id: str) -> None:
         st.caption(f"{literal(job['class_name'] or plain('backlog.several_classes'))} · {literal(job['model'])}")
     if job["reason"]:
         st.warning(literal(job["reason"]), icon=":material/pause_circle:")
-    repair.release_button(job)
+    with st.container(horizontal=True):
+        repair.release_button(job)
+        stop.cancel_button(job)
+    if job["role"] == "history":
+        st.info(say("job.past"), icon=":material/history:")
     _figures(job)
     if job["state"] in standing.RUNNING:
         _progress(job)
@@ -74,7 +78,6 @@ def _progress(job: dict[str, Any]) -> None:
     done = job["succeeded"] + job["errored"] + job["canceled"] + job["expired"]
     words = say("job.progress", done=formats.count(done), items=formats.count(job["item_count"]))
     st.progress(min(1.0, done / max(1, job["item_count"])), text=f"{words} {say('job.progress_hint')}")
-    repair.cancel_button(job)
 
 
 def _slices(job_id: str) -> None:
@@ -151,7 +154,8 @@ def _items(job: dict[str, Any]) -> None:
         if shown.height
         else say("job.slices_empty")
     )
-    frame.table(
+    st.caption(say("job.attempts_how"))
+    table = frame.table(
         shown.with_columns(
             pl.Series("outcome", [term("outcome", word or "waiting") for word in shown["outcome"]], dtype=pl.String),
             pl.Series("cause", [_cause(row) for row in shown.iter_rows(named=True)], dtype=pl.String),
@@ -170,12 +174,26 @@ def _items(job: dict[str, Any]) -> None:
         },
         alt=plain("job.items_alt"),
         key="job-items",
+        on_select="rerun",
+        selection_mode="single-row",
     )
+    for row in table.selection.rows:
+        if row < shown.height:  # a choice may outlive its page
+            attempts.show(shown["item_id"][row])
 
 
 def _slice(row: dict[str, Any]) -> str:
     """The value that `job_items` takes for this slice."""
     return "usable" if row["usable"] else row["cause"] or "waiting"
+
+
+def _confirmed(job_id: str) -> str | None:
+    """Who agreed to spend more than a budget allows, and how much; None where it fitted."""
+    found = data.row("confirmation_of", job_id=job_id)
+    if found is None:
+        return None
+    at = formats.moment(found["confirmed_at"])
+    return plain("job.confirmed_by", amount=found["amount"], by=found["confirmed_by"], at=at)
 
 
 def _facts(job: dict[str, Any]) -> None:
@@ -191,6 +209,7 @@ def _facts(job: dict[str, Any]) -> None:
         "job.size": formats.volume(job["body_bytes"]),
         "job.primer": job["primer_job_id"],
         "job.request": job["request_id"],
+        "job.confirmed": _confirmed(job["job_id"]),
     }
     st.table(
         {say(key): literal(str(value)) if value else formats.UNKNOWN for key, value in facts.items()},

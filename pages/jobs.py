@@ -4,11 +4,11 @@ import polars as pl
 import streamlit as st
 
 from core.jobs.states import JobState
-from pages import data, formats, frame, job, standing
+from pages import data, formats, frame, job, standing, stop
 from pages.words import plain, say, term
 
 SHOWN = 1_000
-ROLES = ("primer", "body", "repair", "trial")
+ROLES = ("primer", "body", "repair", "trial", "history")
 
 
 def close_job() -> None:
@@ -27,6 +27,7 @@ if not waits["jobs"]:
     frame.empty("jobs", page="backlog.py")
     st.stop()
 
+stop.stop_button()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     opened = st.text_input(
         say("jobs.id"), key="job", bind="query-params", placeholder=say("jobs.id_placeholder"), width=260

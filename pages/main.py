@@ -3,22 +3,29 @@
 import streamlit as st
 
 from core.errors import LotwiseError
-from pages import data, formats, frame
-from pages.session import workspace
+from pages import data, formats, frame, sign_in, stop
+from pages.session import open_to_others, workspace
 from pages.words import literal, say
 
 st.set_page_config(page_title=say("app.title"), page_icon="📦", layout="wide")
 
+refusal = sign_in.refusal()
 page = st.navigation(
     [
         st.Page("overview.py", title=say("nav.overview"), help=say("nav.overview_help"), default=True),
         st.Page("backlog.py", title=say("nav.backlog"), help=say("nav.backlog_help")),
         st.Page("classes.py", title=say("nav.classes"), help=say("nav.classes_help")),
         st.Page("jobs.py", title=say("nav.jobs"), help=say("nav.jobs_help")),
+        st.Page("results.py", title=say("nav.results"), help=say("nav.results_help")),
         st.Page("trends.py", title=say("nav.trends"), help=say("nav.trends_help")),
+        st.Page("history.py", title=say("nav.history"), help=say("nav.history_help")),
+        st.Page("audit.py", title=say("nav.audit"), help=say("nav.audit_help")),
     ],
-    position="top",
+    position="top" if refusal is None else "hidden",
 )
+if refusal is not None:
+    sign_in.show(refusal)
+    st.stop()
 
 try:
     frame.begin()
@@ -29,8 +36,11 @@ except LotwiseError as error:
     st.button(say("app.try_again"), icon=":material/refresh:", key="try-again")
     st.stop()
 
+stop.banner()
 if trouble := workspace().worker.trouble:
     st.warning(literal(trouble), title=say("app.trouble_title"), icon=":material/sync_problem:")
+if troubled := data.read("sinks")["trouble"].drop_nulls().len():
+    st.warning(say("app.sinks", sinks=formats.count(troubled)), icon=":material/sync_problem:")
 if waits["stopped_jobs"]:
     st.warning(
         say("app.health", reason=waits["stopped_reason"]) if waits["stopped_reason"] else say("app.health_no_reason"),
@@ -39,5 +49,8 @@ if waits["stopped_jobs"]:
     )
 if waits["unpriced_attempts"]:
     st.warning(say("app.unpriced", attempts=formats.count(waits["unpriced_attempts"])), icon=":material/sell:")
+
+if open_to_others():
+    st.warning(say("app.open"), title=say("app.open_title"), icon=":material/lan:")
 
 page.run()

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core import charts
 from core.charts import PICKED, Figure
+from core.spreadsheets import inert
 from pages.words import literal, plain
 
 _ALTAIR = threading.Lock()
@@ -44,7 +45,9 @@ def draw(name: str, /, *, key: str, picked: Callable[[], None] | None = None, **
 
 @st.cache_resource(show_spinner=False, max_entries=200)
 def _picture(name: str, **inputs: Any) -> Picture:
-    figure: Figure = getattr(charts, name)(**inputs)
+    # A chart too can be saved as CSV, from its toolbar.
+    shown = {key: inert(given) if isinstance(given, pl.DataFrame) else given for key, given in inputs.items()}
+    figure: Figure = getattr(charts, name)(**shown)
     if figure.chart is None:
         return Picture(spec=None, empty=figure.empty or plain("app.no_data"))
     frames: dict[str, pl.DataFrame] = {}

@@ -45,7 +45,7 @@ def show(found: dict[str, Any], items: Sequence[dict[str, Any]], *, marked: str 
     for column, (item, passages) in zip(st.columns(len(samples), gap="small"), samples, strict=True):
         _, rest = divide(passages, found["prefix_blocks"], found["cut_chars"])
         with column:
-            st.caption(f"**{plain('class.item', item=item['item_id'])}**")
+            st.caption(f"**{say('class.item', item=item['item_id'])}**")
             st.html("".join(_opened(rest)))
 
 

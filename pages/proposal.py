@@ -7,7 +7,7 @@ import streamlit as st
 
 from core import actions
 from core.planning.plan import Plan
-from pages import data, formats, frame, pictures
+from pages import confirm, data, formats, frame, pictures
 from pages.session import workspace
 from pages.words import plain, say, term
 
@@ -64,6 +64,8 @@ def _classes(plan: Plan) -> None:
     if opened := st.session_state.pop(_OPENED, None):
         st.switch_page("classes.py", query_params={"id": opened})
     st.caption(say("backlog.classes_how"))
+    if workspace().settings.metadata_only:
+        st.caption(say("backlog.metadata_only"))
     frame.table(
         classes.with_columns(pl.Series("why", [term("verdict", word) for word in classes["reason"]], dtype=pl.String)),
         {
@@ -111,7 +113,10 @@ def _jobs(plan: Plan) -> None:
         )
     assumed = formats.percent(workspace().settings.output_share)
     st.caption(say("backlog.plan_note", day=f"{formats.now():%d %b %Y}", share=assumed))
-    st.button(
+    check = data.plan_check()
+    confirm.bars(check)
+    confirm.verdict(check)
+    frame.action_button(
         say("backlog.submit", jobs=formats.count(jobs), dollars=formats.money(dollars)),
         type="primary",
         icon=":material/send:",
@@ -170,13 +175,16 @@ def _confirm(plan: Plan) -> None:
     _unpriced(plan)
     if workspace().gateway.simulated:
         st.markdown(say("backlog.submit_body_simulated"))
+    words = confirm.typed(data.plan_check(), key="submit-amount")
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button(say("backlog.submit_cancel"), key="submit-cancel"):
             _forget()
             st.rerun()
-        if st.button(say("backlog.submit_confirm"), type="primary", key="submit-confirm"):
+        if frame.action_button(
+            say("backlog.submit_confirm"), type="primary", key="submit-confirm", disabled=words is None
+        ):
             with frame.refusals():
-                made = actions.submit(workspace(), now=formats.now())
+                made = actions.submit(workspace(), now=formats.now(), confirmed=words)
                 st.session_state[_SUBMITTED] = (len(made.jobs), formats.now())
                 _forget()
                 st.rerun()

@@ -14,6 +14,8 @@ RUNNING = (JobState.PLANNED, JobState.WAITING, JobState.SENDING, JobState.RUNNIN
 """States in which the worker still has something to do."""
 STOPPED = (JobState.HELD, JobState.UNKNOWN)
 """States that wait for a person."""
+_CALLED_BACK = (JobState.SENDING, JobState.UNKNOWN, JobState.RUNNING)
+"""States in which a cancel that was asked for is still on its way."""
 
 # Tints for badges in tables: the text of either theme is read on them.
 _TINTS: dict[Colour, str] = {
@@ -26,21 +28,29 @@ _TINTS: dict[Colour, str] = {
 
 
 def of(job: Mapping[str, Any]) -> str:
-    """What a job's row says: its open failures first, then its state."""
+    """What a job's row says: what became of its failures first, as long as it has any, then its state."""
     if job["open_failures"]:
         return "to_repair" if job["repairable_items"] else "to_decide"
-    return str(job["state"])
+    if job["role"] == "history" and job["usable_items"] < job["item_count"]:
+        return "past_failures"
+    if job["unresolved_items"]:
+        return "in_repair"
+    if job["set_aside_items"]:
+        return "set_aside"
+    if job["failed_items"]:
+        return "repaired"
+    return "canceling" if job["cancel_requested_at"] and job["state"] in _CALLED_BACK else str(job["state"])
 
 
 def colour(standing: str) -> Colour:
-    """Green only for a job that is done and has nothing left open."""
+    """Green only for a job of which every item came out usable at once."""
     if standing == "to_repair":
         return "orange"
-    if standing in {"to_decide", JobState.FAILED, *STOPPED}:
+    if standing in {"to_decide", JobState.FAILED, JobState.GONE, *STOPPED}:
         return "red"
     if standing == JobState.DONE:
         return "green"
-    return "blue" if standing in RUNNING else "gray"
+    return "blue" if standing in {"in_repair", "canceling", *RUNNING} else "gray"
 
 
 def badge(standing: str) -> None:

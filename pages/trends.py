@@ -5,6 +5,7 @@ from datetime import timedelta
 import polars as pl
 import streamlit as st
 
+from core.spreadsheets import csv_of
 from pages import data, formats, frame, pictures
 from pages.words import plain, say, term
 
@@ -124,7 +125,7 @@ frame.table(
 )
 st.download_button(
     say("trends.download"),
-    data=days.write_csv,
+    data=lambda: csv_of(days),
     file_name=f"lotwise-trends-{first}-{last}.csv",
     mime="text/csv",
     on_click="ignore",

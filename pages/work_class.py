@@ -29,6 +29,8 @@ def show(class_id: str) -> None:
         return
     planned = data.caching().get(class_id)
     _heading(found)
+    if found["inferred"]:
+        st.info(say("class.inferred"), icon=":material/history:")
     _figures(found, planned)
     items = data.read("class_items", class_id=class_id, limit=ITEMS)
     if items.height:
@@ -53,7 +55,13 @@ def _heading(found: dict[str, Any]) -> None:
                 st.page_link(page, label=say(words), query_params={"class": found["name"]})
 
 
-_COLOURS: dict[str, Any] = {"cacheable": "blue", "split": "orange", "short": "gray", "unshared": "violet"}
+_COLOURS: dict[str, Any] = {
+    "cacheable": "blue",
+    "split": "orange",
+    "short": "gray",
+    "unshared": "violet",
+    "inferred": "gray",
+}
 
 
 def _figures(found: dict[str, Any], planned: ClassCaching | None) -> None:

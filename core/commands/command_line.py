@@ -258,9 +258,7 @@ def _parser() -> argparse.ArgumentParser:
     history = verb(
         "history",
         "bring in the account's batches that were not sent from here",
-        lambda a: _on_workspace(
-            a, "history", {"days": a.since, "dry_run": a.dry_run, "reclassify": a.reclassify}
-        ),
+        lambda a: _on_workspace(a, "history", {"days": a.since, "dry_run": a.dry_run, "reclassify": a.reclassify}),
     )
     history.add_argument(
         "--since",

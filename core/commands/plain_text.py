@@ -118,20 +118,34 @@ def _exact(value: Any) -> str:
 
 
 def _cell(name: str, value: Any) -> str:
+    """A value as its name and its type want it shown."""
     if value is None:
         return "-"
     if name.endswith("_usd"):
-        # Money comes as a number from here, and as text from the process that owns the workspace.
-        dollars = Decimal(value)
-        return f"${dollars:,.4f}" if abs(dollars) >= _CENT or not dollars else f"${dollars:.6f}"
+        return _dollars(value)
     if name.endswith("_share"):
         return f"{value:.2%}"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(str(part).replace("_", " ") for part in value)
-    if isinstance(value, dict):
-        return "; ".join(f"{key.replace('_', ' ')} {_exact(part)}" for key, part in value.items())
     if name == "acted_at":
         return f"{datetime.fromisoformat(str(value)):%Y-%m-%d %H:%M:%S}Z"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if isinstance(value, float) else str(value)
+    return _plainly(value)
+
+
+def _dollars(value: Any) -> str:
+    """Money comes as a number from here, and as text from the process that owns the workspace."""
+    dollars = Decimal(value)
+    return f"${dollars:,.4f}" if abs(dollars) >= _CENT or not dollars else f"${dollars:.6f}"
+
+
+def _plainly(value: Any) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case list() | tuple():
+            return ", ".join(str(part).replace("_", " ") for part in value)
+        case dict():
+            return "; ".join(f"{key.replace('_', ' ')} {_exact(part)}" for key, part in value.items())
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.4g}"
+    return str(value)

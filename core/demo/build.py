@@ -77,3 +77,4 @@ def _insert(transaction: Transaction, history: History, items: pl.DataFrame) -> 
     transaction.merge("demo_add_jobs", history.jobs)
     transaction.merge("demo_add_items", items)
     transaction.merge("demo_add_attempts", history.attempts)
+    transaction.run("demo_add_completions")

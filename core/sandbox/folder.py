@@ -51,7 +51,8 @@ class SandboxFolder:
             self._cleaner = weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
         self._path = path
         self._batches = path / "batches"
-        self._batches.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds prompts
+        self._batches.mkdir(exist_ok=True)
 
     def results(self, batch: Batch) -> Path:
         """Where the results of this batch are."""

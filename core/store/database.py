@@ -19,6 +19,9 @@ from core.store.statements import migrations, statements, views
 T = TypeVar("T")
 
 
+_DISK_REFUSED = ("Could not write", "Could not truncate", "Could not fsync")
+
+
 class StoreClosed(LotwiseError):
     """The workspace was closed while this was asked for. Reload the page or run the command again."""
 
@@ -216,7 +219,8 @@ def _rows(connection: duckdb.DuckDBPyConnection, name: str, params: dict[str, An
 
 def _told(error: BaseException) -> BaseException:
     """A disk that refuses is no fault of the caller's, and gets a sentence; everything else stays what it is."""
-    if isinstance(error, duckdb.IOException | duckdb.TransactionException | duckdb.FatalException):
+    refused = isinstance(error, duckdb.Error) and any(words in str(error) for words in _DISK_REFUSED)
+    if refused or isinstance(error, duckdb.FatalException):
         told = StoreNotWritable(why=str(error).splitlines()[0])
         told.__cause__ = error
         return told

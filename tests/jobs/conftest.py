@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.jobs.driving import Bench, MakeBench
+from tests.jobs.handing import Ledger
 
 
 @pytest.fixture
@@ -29,3 +30,17 @@ def make_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make
 def bench(make_bench: MakeBench) -> Bench:
     """Return a bench whose server makes every item succeed."""
     return make_bench()
+
+
+@pytest.fixture
+def ledger(workspace_dir: Path) -> Iterator[Ledger]:
+    """Give a workspace in which nothing is complete yet."""
+    made = Ledger(workspace_dir)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two results make a part."""
+    monkeypatch.setattr("core.handover.part.PART_ROWS", 2)

@@ -17,6 +17,7 @@ from core.intake.classes import regroup
 from core.intake.imports import import_file
 from core.jobs.body import BodySizeWrong, write_body
 from core.jobs.journal import PlanOutdated, record_plan
+from core.jobs.spending import Allowance
 from core.jobs.states import JobState
 from core.planning.identity import short_item
 from core.planning.plan import Plan, draft_plan

@@ -11,6 +11,7 @@ import orjson
 import polars as pl
 import pytest
 
+from core.audit import note
 from core.export import EXPORTS, NotWritable, UnknownExport, UnknownFormat, export
 from core.intake.imports import import_file
 from core.jobs.results import results_path
@@ -49,7 +50,8 @@ def store(folder: Path) -> Iterator[Store]:
 
 
 def attempts(tx: Transaction) -> None:
-    """One job with two attempts, priced to the last decimal."""
+    """One job with two attempts, priced to the last decimal, and a line in the log."""
+    note(tx, "import", source="requests.jsonl")
     connection: Any = tx._connection
     connection.execute(
         "INSERT INTO job (job_id, role, model, state, item_count, body_bytes, created_at, simulated)"
@@ -84,7 +86,7 @@ def test_every_export_is_written_in_every_format(
     to = tmp_path / f"out{ending}"
     rows = export(store, folder, what, to)
 
-    assert {"items": 3, "attempts": 2, "costs": 1, "results": 1}[what] == rows
+    assert {"items": 3, "attempts": 2, "costs": 1, "audit": 1, "results": 1}[what] == rows
     if ending != ".CSV":
         assert rows == len(read(to))
     assert [to] == list(tmp_path.iterdir())
@@ -150,7 +152,7 @@ def test_an_ending_that_is_no_format_is_refused(store: Store, folder: Path, tmp_
 
 def test_an_unknown_export_is_refused(store: Store, folder: Path, tmp_path: Path) -> None:
     """The message lists what there is."""
-    with pytest.raises(UnknownExport, match="items, attempts, costs or results"):
+    with pytest.raises(UnknownExport, match="items, attempts, costs, audit or results"):
         export(store, folder, "invoices", tmp_path / "x.csv")
 
 

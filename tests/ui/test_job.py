@@ -1,6 +1,7 @@
 """One job in full, and its repair: one press or many, one tab or two, one repair job."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -9,8 +10,11 @@ from streamlit.testing.v1 import AppTest
 
 from core import actions
 from core.errors import LotwiseError
+from core.jobs.causes import explain
 from pages import session
 from tests.ui.conftest import Open
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def jobs(**filters: object) -> pl.DataFrame:
@@ -103,8 +107,122 @@ def test_repair_that_cannot_help_is_disabled_with_its_reason(open_app: Open, dem
     app = open_app(demo, "jobs.py", job=hopeless)
 
     assert app.button(key="repair").disabled
-    captions = [caption.value for caption in app.caption]
-    assert captions.count("None of these can be sent again as it is.") == 1
+    assert any("Nothing goes by itself." in words.value for words in app.markdown)
+    assert all(box.disabled for box in app.checkbox)
+    assert sum("import them with --replace" in caption.value for caption in app.caption) == len(app.checkbox)
+
+
+@pytest.fixture
+def many(open_app: Open, demo: Path) -> str:
+    """Give the id of a job with failures of every kind of action."""
+    open_app(demo)
+    store = session.workspace().store
+    job = str(jobs(open_only=True).filter(pl.col("repairable_items") > 0)["job_id"][0])
+    failed = store.query("job_items", job_id=job, slice=None, limit=5, offset=0)
+    names = ["expired", "account_limit", "ramp_limit", "refusal", "brand_new"]
+    attempts = store.query("export_attempts").join(failed.select("item_id"), on="item_id").filter(job_id=job)
+    frame = attempts.with_columns(
+        pl.Series("cause", names),
+        pl.Series("action", [explain(name).action for name in names]),
+        outcome=pl.lit("errored"),
+        refusal_category=pl.lit(None, pl.String),
+    )
+    store.write(lambda tx: tx.merge("put_results", frame, job_id=job))
+    return job
+
+
+def sentence(app: AppTest) -> str:
+    """What the repair says that it would do."""
+    (found,) = [words.value for words in app.markdown if words.value.startswith(("Sends", "Nothing"))]
+    return str(found)
+
+
+def test_every_cause_is_a_choice_with_its_consequence(open_app: Open, demo: Path, many: str) -> None:
+    """What passes by itself is ticked; ticking more changes sentence and button; the click sends just that."""
+    app = open_app(demo, "jobs.py", job=many)
+    ticked = {box.label: box.value for box in app.checkbox}
+    before = sentence(app)
+    assert {label.split(" × ")[1]: value for label, value in ticked.items()}["Account limit"] is False
+
+    app.checkbox(key=f"cause-{many}-account_limit").check().run()
+    after = sentence(app)
+    app.button(key="repair").click().run()
+
+    assert not app.exception
+    assert int(after.split()[1]) == int(before.split()[1]) + 1
+    made = jobs().filter(pl.col("parent_job_id") == many, pl.col("role") == "repair").row(0, named=True)
+    assert made["item_count"] == int(after.split()[1])
+    left = session.workspace().store.query("slice_causes", job_id=many)["cause"].to_list()
+    assert {"account_limit", "expired"}.isdisjoint(left)
+    assert {"refusal", "brand_new"} <= set(left)
+
+
+def test_unticking_everything_leaves_a_dead_button(open_app: Open, demo: Path, many: str) -> None:
+    """No choice is no repair, and not the usual one."""
+    app = open_app(demo, "jobs.py", job=many)
+    for box in app.checkbox:
+        if box.value:
+            app = box.uncheck().run()
+
+    assert app.button(key="repair").disabled
+    assert sentence(app).startswith("Nothing goes by itself.")
+
+
+def test_failures_are_set_aside_and_taken_back(open_app: Open, demo: Path, many: str) -> None:
+    """They leave the open failures under the visitor's name, and come back on a click."""
+    app = open_app(demo, "jobs.py", job=many)
+    before = int(detail(app, "Open failures"))
+
+    app.multiselect(key="set-aside-causes").select("refusal").run()
+    app.button(key="set-aside").click().run()
+
+    assert not app.exception
+    assert int(detail(app, "Open failures")) == before - 1
+    assert any("1 × Refused, by " in words.value for words in app.markdown)
+
+    app.button(key="take-back-refusal").click().run()
+
+    assert int(detail(app, "Open failures")) == before
+    assert not any("1 × Refused, by " in words.value for words in app.markdown)
+
+
+def test_a_fault_of_nearly_all_items_is_said_to_be_nobodys(open_app: Open, demo: Path, many: str) -> None:
+    """Who sees the same message on every item looks at the account first."""
+    store = session.workspace().store
+    attempts = store.query("export_attempts").filter(job_id=many)
+    frame = attempts.with_columns(
+        cause=pl.lit("invalid_request_error"),
+        action=pl.lit("edit"),
+        outcome=pl.lit("errored"),
+        usable=pl.lit(value=False),
+        message=pl.lit("tools.0: *bad*"),
+        refusal_category=pl.lit(None, pl.String),
+    )
+    store.write(lambda tx: tx.merge("put_results", frame, job_id=many))
+
+    app = open_app(demo, "jobs.py", job=many)
+
+    assert any("one and the same message" in warning.value for warning in app.warning)
+
+
+def test_the_attempts_of_an_item(open_app: Open, demo: Path, many: str) -> None:
+    """Each with its job, its outcome and its cost, first to last."""
+    open_app(demo)
+    item = session.workspace().store.query("job_items", job_id=many, slice="expired", limit=1, offset=0)["item_id"][0]
+    repair = actions.repair(session.workspace(), many, now=NOW).job_id
+
+    def page(item: str) -> None:
+        from pages import attempts
+
+        attempts.show(item)
+
+    app = AppTest.from_function(page, kwargs={"item": item}, default_timeout=30).run()
+
+    assert not app.exception
+    shown = app.dataframe[0].value
+    assert shown["job_id"].to_list() == [many, repair]
+    assert shown["cause"].to_list() == ["Expired before it ran", "–"]
+    assert shown["outcome"].to_list() == ["Errored", "No result yet"]
 
 
 def test_a_refused_repair_is_a_sentence(

@@ -13,7 +13,7 @@ from pages import data, session
 from tests.ui.conftest import Open
 
 NOW = datetime.now(UTC)
-PAGES = ("overview.py", "backlog.py", "classes.py", "jobs.py", "trends.py")
+PAGES = ("overview.py", "backlog.py", "classes.py", "jobs.py", "results.py", "trends.py", "audit.py")
 
 
 def sound(app: AppTest) -> None:
