@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from core import actions, history_actions
+from core import actions
 from core.caching.class_caching import ClassCaching
 from core.checkup import examine_waiting
 from core.doctor.examination import Examination
@@ -261,7 +261,7 @@ def _failed_slice(
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _naming(_workspace: Workspace, folder: str, version: int, text: str) -> Naming:
-    return history_actions.preview_naming(_workspace, text)
+    return actions.preview_naming(_workspace, text)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from core import history_actions
+from core import actions
 from core.history.standing import Standing
 from pages import data, formats, frame, naming
 from pages.session import workspace
@@ -30,7 +30,7 @@ def look() -> None:
             say("history.look"), type="primary", icon=":material/manage_search:", key="history-look"
         ):
             with frame.refusals():
-                history_actions.request_history(workspace(), since=formats.now() - timedelta(days=days))
+                actions.request_history(workspace(), since=formats.now() - timedelta(days=days))
     st.caption(say("history.look_note"))
 
 

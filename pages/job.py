@@ -27,6 +27,7 @@ def show(job_id: str) -> None:
     with st.container(horizontal=True):
         repair.release_button(job)
         stop.cancel_button(job)
+    stop.twins(job_id)
     if job["role"] == "history":
         st.info(say("job.past"), icon=":material/history:")
     _figures(job)

@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from core import history_actions
+from core import actions
 from core.errors import LotwiseError
 from core.history.naming_anew import Naming
 from pages import data, formats, frame
@@ -72,7 +72,7 @@ def _preview(naming: Naming) -> None:
 
 
 def _load() -> None:
-    st.session_state[_TEXT] = st.session_state[_LOADED] = history_actions.naming_rules(workspace())
+    st.session_state[_TEXT] = st.session_state[_LOADED] = actions.naming_rules(workspace())
 
 
 def _reload() -> None:
@@ -86,9 +86,9 @@ def _reload() -> None:
 def _save() -> None:
     text: str = st.session_state[_TEXT]
     try:
-        history_actions.save_naming(workspace(), text, instead_of=st.session_state[_LOADED])
+        actions.save_naming(workspace(), text, instead_of=st.session_state[_LOADED])
         st.session_state[_LOADED] = text
-        history_actions.request_naming(workspace())
+        actions.request_naming(workspace())
         st.session_state[_SAID] = (False, plain("naming.saved"))
     except LotwiseError as error:
         st.session_state[_SAID] = (True, str(error))

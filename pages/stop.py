@@ -57,6 +57,28 @@ def cancel_button(job: dict[str, Any]) -> None:
         _confirm_cancel(job)
 
 
+def twins(job_id: str) -> None:
+    """Say which running batches may be a second one of a job, and offer to cancel each on a person's word."""
+    for suspect in workspace().worker.suspects:
+        if suspect.job_id == job_id:
+            items = formats.count(suspect.items)
+            st.warning(say("job.twin", batch=suspect.batch_id, items=items), icon=":material/content_copy:")
+            frame.action_button(
+                say("job.twin_cancel"),
+                icon=":material/cancel:",
+                key=f"twin-{suspect.batch_id}",
+                on_click=_cancel_twin,
+                args=(suspect.batch_id,),
+            )
+
+
+def _cancel_twin(batch_id: str) -> None:
+    try:
+        actions.cancel_twin(workspace(), batch_id)
+    except LotwiseError as error:
+        st.session_state[_REFUSED] = str(error)
+
+
 def _ask(what: str, about: object) -> None:
     st.session_state[what] = about
 

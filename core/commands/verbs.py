@@ -12,12 +12,13 @@ from typing import Any
 
 import polars as pl
 
-from core import actions, history_actions
+from core import actions
 from core.errors import LotwiseError
 from core.jobs.spending import Check, OverBudget, fits
 from core.workspace import Workspace, utc_now
 
 Document = dict[str, Any]
+_BATCH = "msgbatch_"
 ALL = "all"
 """In place of a job: every job with a failed slice that can be sent again."""
 
@@ -90,6 +91,7 @@ def _status(workspace: Workspace) -> Document:
         "jobs": workspace.store.query("status_jobs").to_dicts(),
         "late_twins": workspace.store.query("handover_counts")["late_twins"][0],
         "sinks": workspace.store.query("sinks").to_dicts(),
+        "suspects": [asdict(suspect) for suspect in workspace.worker.suspects],
         "trouble": workspace.worker.trouble,
         **_halted(workspace),
         "simulated": workspace.gateway.simulated,
@@ -158,6 +160,11 @@ def _release(workspace: Workspace, *, job: str, dry_run: bool = False) -> Docume
 
 def _cancel(workspace: Workspace, *, job: str, dry_run: bool = False) -> Document:
     """The state is `canceling` where the API has the job: it is asked until it accepts."""
+    if job.startswith(_BATCH):
+        workspace.worker.tick()  # suspects are known to a process that has looked
+        if not dry_run:
+            actions.cancel_twin(workspace, job)
+        return {"batch": job, "state": "canceling"}
     found = actions.cancel(workspace, job, now=utc_now(), dry_run=dry_run)
     return {"job": job, "state": "canceled" if found.unsent_jobs else "canceling", **asdict(found)}
 
@@ -211,8 +218,8 @@ def _sinks(workspace: Workspace, *, remove: str | None) -> Document:
 
 def _history(workspace: Workspace, *, days: int, dry_run: bool, reclassify: bool) -> Document:
     if reclassify:
-        return asdict(history_actions.name_history(workspace, dry_run=dry_run)) | {"dry_run": dry_run}
-    return asdict(history_actions.import_history(workspace, since=utc_now() - timedelta(days=days), dry_run=dry_run))
+        return asdict(actions.name_history(workspace, dry_run=dry_run)) | {"dry_run": dry_run}
+    return asdict(actions.import_history(workspace, since=utc_now() - timedelta(days=days), dry_run=dry_run))
 
 
 def _active(workspace: Workspace) -> Document:

@@ -27,8 +27,8 @@ CARGOES = (
 )
 
 
-def write_requests(folder: Path, cargo: Cargo) -> Path:
-    """Write the request file of a cargo."""
-    path = folder / f"{cargo.name}.jsonl"
-    path.write_text("".join(json.dumps(request) + "\n" for request in cargo.requests))
+def write_requests(path: Path, cargo: Cargo, **edited: Any) -> Path:
+    """Write the request file of a cargo, with these parameters edited in every request."""
+    lines = [request | {"params": request["params"] | edited} for request in cargo.requests]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path

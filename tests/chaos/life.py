@@ -118,6 +118,10 @@ class Life:
         """Import a request file."""
         actions.import_files(self._workspace, [path])
 
+    def correct(self, path: Path) -> None:
+        """A person edits what the API refuses as it is, and imports it again."""
+        actions.import_files(self._workspace, [path], replace=True)
+
     def deliver(self, target: Path) -> None:
         """Have every result handed over to a file too."""
         actions.add_sink(self._workspace, str(target), now=self._now)

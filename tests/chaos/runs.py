@@ -50,12 +50,13 @@ def run(ground: Ground, trouble: str, seed: int) -> Run:
         ALL_TROUBLES[trouble](world)
         world.begin(sink=rng.choice([None, "out.jsonl", "out.duckdb"]), submitted=submitted)
         world.run()
+        recovery = world.recovery
         return Run(
             seed=seed,
             trouble=trouble,
             cargo=cargo.name,
             verdict=judged(world),
-            recovery=world.recovery,
+            recovery=recovery,
             deaths=world.deaths,
             story=tuple(world.story),
         )

@@ -18,7 +18,8 @@ from tests.chaos.ground import Ground
 from tests.chaos.life import Birth, Report
 from tests.chaos.nursery import PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS
 
-_IN_DOUBT = (JobState.SENDING, JobState.UNKNOWN, JobState.HELD, JobState.FAILED)
+_IN_DOUBT = (JobState.SENDING, JobState.UNKNOWN, JobState.HELD, JobState.ENDED)
+_UNFINISHED = {"failed", "backlog"}
 _UNSENT = (JobState.PLANNED, JobState.WAITING)
 _HASTE = (5, 20, 60, 120, 300)
 _LEISURE = (300, 900, 1800, 3600)
@@ -36,7 +37,7 @@ def prepared(ground: Ground, cargo: Cargo, *, submitted: bool) -> Path:
     if not place.exists():
         making = ground.folder / "making"
         world = World(ground, making, cargo=cargo, seed="prepared", settings=cargo.settings)
-        world.command("load", path=write_requests(ground.folder, cargo))
+        world.command("load", path=write_requests(ground.folder / "requests.jsonl", cargo))
         if submitted:
             world.command("submit")
         world.end()
@@ -234,13 +235,16 @@ class World:
                 self._help(report)
 
     def _help(self, report: Report) -> None:
-        """What a person does: release what is held, submit what waits, repair what failed."""
+        """What a person does: release what is held, submit what waits, repair what failed, edit what never works."""
         if any(job["state"] == JobState.HELD for job in report.jobs):
             self.command("release")
         if "backlog" in report.items:
             self.command("submit")
         if "failed" in report.items:
-            self.command("repair")
+            repaired = self.command("repair")
+            if repaired and repaired.items == report.items:
+                edited = write_requests(self.folder / "edited.jsonl", self.cargo, max_tokens=self.rng.randint(201, 999))
+                self.command("correct", path=edited)
 
     def _start(self) -> bool:
         kill = self.kills.pop(0) if self.kills else {}
@@ -282,11 +286,13 @@ class World:
 
     def _heed(self, report: Report) -> None:
         self.report = report
-        doubt = report.trouble or any(
-            job["state"] in _IN_DOUBT
-            or (job["state"] in _UNSENT and job["intent_at"] is not None)
-            or (job["state"] == JobState.ENDED)
-            for job in report.jobs
+        doubt = (
+            report.trouble
+            or report.items.keys() & _UNFINISHED
+            or any(
+                job["state"] in _IN_DOUBT or (job["state"] in _UNSENT and job["intent_at"] is not None)
+                for job in report.jobs
+            )
         )
         if doubt:
             self._calm_at = None

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from core import history_actions
+from core import actions
 from core.history.report import HistoryReport
 from tests.jobs.driving import Bench, prefix, request
 
@@ -42,7 +42,7 @@ def send(bench: Bench, requests: Iterable[dict[str, Any]]) -> str:
 def look_back(bench: Bench, *, days: int = 40, dry_run: bool = False) -> HistoryReport:
     """Import the history of the account."""
     since = bench.clock.now - timedelta(days=days)
-    return history_actions.import_history(bench.workspace, since=since, dry_run=dry_run)
+    return actions.import_history(bench.workspace, since=since, dry_run=dry_run)
 
 
 def found(report: HistoryReport) -> dict[str, tuple[int, int]]:

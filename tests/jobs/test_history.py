@@ -12,7 +12,7 @@ import orjson
 import polars as pl
 import pytest
 
-from core import history_actions
+from core import actions
 from core.gateway import AnthropicGateway, GatewayDown
 from core.jobs.results import results_path
 from core.prices.costs import Usage, attempt_cost
@@ -236,7 +236,7 @@ def test_the_worker_does_it_by_itself(bench: Bench) -> None:
     sent = [send(bench, summaries(count)) for count in (2, 3, 4)]
     bench.clock.move(hours=2)
     (job,) = bench.submit(*lone(2))
-    history_actions.request_history(bench.workspace, since=bench.clock.now - timedelta(days=2))
+    actions.request_history(bench.workspace, since=bench.clock.now - timedelta(days=2))
     bench.workspace.worker.start()
     deadline = time.monotonic() + 60
     while standings(bench) != dict.fromkeys(sent, "imported") or bench.state(job)[0] != "running":

@@ -5,7 +5,7 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from core import history_actions
+from core import actions
 from core.workspace import Workspace
 from tests.jobs.driving import Bench, MakeBench, request
 from tests.jobs.looking_back import HAIKU, content, look_back, rules, send, summaries
@@ -28,11 +28,11 @@ def test_naming_anew_is_naming_so_from_the_start(bench: Bench, naming: tuple[str
     look_back(bench)
     before = bench.attempts()
     rules(bench, *naming)
-    preview = history_actions.name_history(bench.workspace, dry_run=True)
+    preview = actions.name_history(bench.workspace, dry_run=True)
     assert bench.attempts().equals(before)
-    done = history_actions.name_history(bench.workspace)
+    done = actions.name_history(bench.workspace)
     assert done == preview
-    assert history_actions.name_history(bench.workspace).changed == 0
+    assert actions.name_history(bench.workspace).changed == 0
     bench.workspace.close()
     renamed = content(bench.folder)
 
@@ -40,7 +40,7 @@ def test_naming_anew_is_naming_so_from_the_start(bench: Bench, naming: tuple[str
     fresh.mkdir()
     (fresh / "naming.toml").write_bytes((bench.folder / "naming.toml").read_bytes())
     with Workspace.open(fresh, gateway=bench.gateway, settings=bench.settings) as workspace:
-        history_actions.import_history(workspace, since=bench.clock.now - timedelta(days=2))
+        actions.import_history(workspace, since=bench.clock.now - timedelta(days=2))
     assert content(fresh) == renamed
 
 
@@ -61,7 +61,7 @@ def test_attempts_of_an_item_are_counted_by_time(bench: Bench) -> None:
     assert set(bench.attempts(first)["item_id"]) == {"sum/1", "sum/2"}
     assert bench.query("export_costs")["reruns"].sum() == 1
     rules(bench)
-    history_actions.name_history(bench.workspace)
+    actions.name_history(bench.workspace)
     assert set(bench.attempts()["number"]) == {1}
 
 
@@ -101,11 +101,11 @@ def test_rules_that_are_wrong_stop_the_import_and_change_nothing(bench: Bench) -
 
 def test_only_one_of_two_who_edit_the_rules_is_silent(bench: Bench) -> None:
     """Rules are saved in the place of those that were read: nobody overwrites what he has not seen."""
-    text = history_actions.naming_rules(bench.workspace)
+    text = actions.naming_rules(bench.workspace)
     mine = text + "\n# mine\n"
-    history_actions.save_naming(bench.workspace, mine, instead_of=text)
+    actions.save_naming(bench.workspace, mine, instead_of=text)
     with pytest.raises(Exception, match="Somebody else changed"):
-        history_actions.save_naming(bench.workspace, text + "# theirs\n", instead_of=text)
+        actions.save_naming(bench.workspace, text + "# theirs\n", instead_of=text)
     with pytest.raises(Exception, match="no TOML"):
-        history_actions.save_naming(bench.workspace, "[[", instead_of=mine)
-    assert history_actions.naming_rules(bench.workspace) == mine
+        actions.save_naming(bench.workspace, "[[", instead_of=mine)
+    assert actions.naming_rules(bench.workspace) == mine

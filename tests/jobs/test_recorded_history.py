@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from core import history_actions
+from core import actions
 from core.gateway import AnthropicGateway
 from core.loopback import LoopbackServer
 from core.workspace import Workspace
@@ -83,9 +83,9 @@ def workspace(recording: Recording, tmp_path: Path) -> Iterator[Workspace]:
 
 def test_two_recorded_batches_come_in_when_they_have_ended(recording: Recording, workspace: Workspace) -> None:
     """Real objects, real ids: four questions are one class; four ids without a counter are named after their model."""
-    assert found(history_actions.import_history(workspace, since=SINCE)) == {"running": (2, 8)}
+    assert found(actions.import_history(workspace, since=SINCE)) == {"running": (2, 8)}
     recording.now = recording.last
-    report = history_actions.import_history(workspace, since=SINCE)
+    report = actions.import_history(workspace, since=SINCE)
 
     assert found(report) == {"new": (2, 8)}
     jobs = workspace.store.query(
@@ -99,4 +99,4 @@ def test_two_recorded_batches_come_in_when_they_have_ended(recording: Recording,
     # The recording holds no usage and no model: what is not known has no price, and no price is no zero.
     assert [row.cost_usd for row in report.found] == [None]
     assert [row.unpriced for row in report.found] == [8]
-    assert found(history_actions.import_history(workspace, since=SINCE)) == {"known": (2, 8)}
+    assert found(actions.import_history(workspace, since=SINCE)) == {"known": (2, 8)}

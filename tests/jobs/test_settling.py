@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from core import actions
+from core.commands.verbs import run_verb
 from core.gateway import Gateway
 from core.sandbox import CreateFault
 from tests.jobs.driving import Bench, MakeBench, lone
@@ -225,3 +227,23 @@ def test_bodies_left_behind_are_cleared_at_the_next_start(bench: Bench) -> None:
     bench.reopen()
 
     assert not left.exists()
+
+
+def test_a_suspect_is_canceled_on_a_persons_word_and_nothing_else_is(make_bench: MakeBench) -> None:
+    """A person who knows that nobody else sends may stop the second batch; no other batch can be named."""
+    bench = make_bench(width=1, seconds_per_item=600.0)
+    _twin(bench)
+    bench.tick(minutes=10)
+    bench.tick(minutes=3)
+    (suspect,) = bench.workspace.worker.suspects
+    with pytest.raises(actions.NotSuspected):
+        actions.cancel_twin(bench.workspace, "msgbatch_other")
+    shown = run_verb(bench.workspace, "cancel", {"job": suspect.batch_id})
+    assert shown["state"] == "canceling"
+    bench.run(most=200)
+    bench.clock.move(hours=2)
+    bench.run(most=200)
+
+    twin = bench.jobs().filter(role="twin").row(0, named=True)
+    assert bench.attempts(twin["job_id"]).filter(outcome="canceled").height >= 3
+    assert bench.statuses() == {"complete": 4}

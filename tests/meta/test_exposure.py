@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from streamlit import config
 
-import core
+from core import actions
 from core.roles import Role, Roles
 from pages import session
 
@@ -31,9 +31,8 @@ READING = {
     "stop_preview",
 }
 """What a viewer may call: nothing here writes a row, or calls the API."""
-ACTIONS = [
-    import_module(f"core.{module.name}") for module in iter_modules(core.__path__) if module.name.endswith("actions")
-]
+ROOMS = {module.name for module in iter_modules(actions.__path__)} - {"writing"}
+ACTIONS = [import_module(f"core.actions.{room}") for room in sorted(ROOMS)]
 
 
 @pytest.fixture(scope="module")

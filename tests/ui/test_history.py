@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import history_actions
+from core import actions
 from core.gateway import AnthropicGateway
 from core.loopback import LoopbackServer
 from core.sandbox import SandboxOptions, create_app
@@ -40,7 +40,7 @@ def past(tmp_path: Path) -> Past:
                 gateway.create(body)
             clock["now"] = sent + timedelta(hours=2)
             with Workspace.open(folder, gateway=gateway, settings=Settings()) as workspace:
-                history_actions.import_history(workspace, since=sent - timedelta(days=1))
+                actions.import_history(workspace, since=sent - timedelta(days=1))
 
     return imported
 
