@@ -66,11 +66,13 @@ def _call(store: Store, gateway: Gateway, job: dict[str, Any], body: Path, *, no
     except AccountHeld as error:
         _move(store, job_id, JobState.HELD, str(error))
     except TooLarge as error:
-        if job["item_count"] > 1:
+        refused = str(Refused(**error.context))
+        if job["item_count"] == 1:
+            _refused(store, job_id, refused, "request_too_large", now)
+        elif job["doubt_after"] is None:
             _halve(store, job, str(error), now=now)
-        else:
-            alone = str(Refused(**error.context))
-            _refused(store, job_id, alone, "request_too_large", now)
+        else:  # a late batch of its earlier call would have the items of both halves
+            _refused(store, job_id, refused, "not_sent", now)
     except Refused as error:
         _refused(store, job_id, str(error), "job_refused", now)
     except ReplyLost as error:

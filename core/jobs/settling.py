@@ -17,6 +17,7 @@ from core.store import Store, Transaction
 
 # A batch that the API made of a lost call shows within its 24 hours; the rest is for clocks that are set meanwhile.
 _WATCHED = timedelta(hours=48)
+_UNSENT = (JobState.PLANNED, JobState.WAITING, JobState.HELD)
 Row = dict[str, Any]
 
 
@@ -51,52 +52,80 @@ class Settling:
         self._watch_at = 0.0
 
     def settle(self, job: Row, *, now: datetime) -> None:
-        """Find out whether the API has this job: adopt its batch, wait for proof, or send it again.
+        """Find out whether the API has a job in doubt: adopt its batch, wait for proof, or send it again.
 
         It is sent again once it was not there for the settling time, counted from the first look that said so.
         Raises `GatewayDown`.
         """
-        job_id = job["job_id"]
+        if not self.is_there(job, now=now) and absent_for(self._store, job, self._stopwatch) >= self._settle_seconds:
+            self._store.write(lambda tx: tx.run("send_again", job_id=job["job_id"], until=now + _WATCHED))
+
+    def is_there(self, job: Row, *, now: datetime) -> bool:
+        """Look for the batch of a job that a call was made for, and adopt it; False where nothing could be it.
+
+        A job that is to be sent again is looked for once more right before the call: hours may lie between. What any
+        of its calls may have made counts, not only the last one's. Raises `GatewayDown`.
+        """
+        doubted = job["doubt_after"] is not None
+        after = job["doubt_after"] if doubted else job["intent_after"]
+        before = job["doubt_after_id"] if doubted else job["intent_after_id"]
         fitting = [
-            batch
-            for batch in self._unowned(job["intent_after"])
-            if batch.total == job["item_count"] and batch.batch_id != job["intent_after_id"]
+            batch for batch in self._unowned(after) if batch.total == job["item_count"] and batch.batch_id != before
         ]
-        proven = [batch for batch in fitting if self._owner(batch, now) == job_id]
+        proven = [batch for batch in fitting if self._owner(batch, now) == job["job_id"]]
         candidates = proven or [batch for batch in fitting if not batch.has_results]
-        unsettled = self._store.query("jobs_in", states=[JobState.UNKNOWN])
-        rivals = int((unsettled["item_count"] == job["item_count"]).sum()) - 1
+        rivals = len(self._unsettled(job["item_count"]) - {job["job_id"]})
         if proven or (len(candidates) == 1 and not rivals):
-            adopt(self._store, job_id, candidates[0], provisional=not proven)
+            adopt(self._store, job["job_id"], candidates[0], provisional=not proven)
         elif candidates:
-            self._say_why(job_id, candidates, rivals)
-        elif absent_for(self._store, job, self._stopwatch) >= self._settle_seconds:
-            self._store.write(lambda tx: tx.run("send_again", job_id=job_id, until=now + _WATCHED))
+            self._say_why(job, candidates, rivals)
+        return bool(candidates)
 
     def watch(self, *, now: datetime) -> None:
-        """Look for second batches of jobs that were sent again: record those that ended, and stop the others.
+        """Look for late batches of jobs that were to be sent again: adopt or record those, or stop them.
 
-        The API may accept a call long after its connection was lost. One that has ended and bears the job's tag
-        becomes a job of its own (role `twin`), so that what it cost is counted and nothing of it is delivered twice.
-        One still running is canceled, which is free for all that has not begun; but in a shared API workspace it may
-        be somebody else's, and stays a suspect until a person or its results tell. Raises `GatewayDown`.
+        The API may accept a call long after its connection was lost. Where its job has not gone out again, it is that
+        job's. Else it is a second one: ended and with the job's tag it becomes a job of its own (role `twin`), so that
+        what it cost is counted and nothing of it is delivered twice. While it runs it is canceled, which is free for
+        all that has not begun; but in a shared API workspace it may be somebody else's, and stays a suspect until a
+        person or its results tell. Raises `GatewayDown`.
         """
         if self._stopwatch() < self._watch_at:
             return
         suspects: list[Suspect] = []
-        for job in self._store.query("doubted_jobs", now=now).iter_rows(named=True):
-            for batch in self._unowned(job["doubt_after"]):
-                if batch.batch_id == job["doubt_after_id"]:
-                    continue
-                if self._owner(batch, now) == job["job_id"]:
-                    self._record_twin(job["job_id"], batch)
-                elif not batch.has_results and not batch.archived and batch.total == job["item_count"]:
-                    suspects.append(Suspect(batch_id=batch.batch_id, job_id=job["job_id"], items=batch.total))
+        for job in self._store.query("doubted_jobs").iter_rows(named=True):
+            if job["state"] in _UNSENT:
+                self.is_there(job, now=now)
+                continue
+            found = self._second_batches(job, now)
+            suspects += found
+            if not found and now > job["doubt_until"]:
+                self._end_doubt(job["job_id"])
         self.suspects = tuple(suspects)
         if not self.shared:
             for suspect in suspects:
                 self._gateway.cancel(suspect.batch_id)
         self._watch_at = self._stopwatch() + self._settle_seconds
+
+    def _end_doubt(self, job_id: str) -> None:
+        self._store.write(lambda tx: tx.run("end_doubt", job_id=job_id))
+
+    def _second_batches(self, job: Row, now: datetime) -> list[Suspect]:
+        """Record second batches of a job that have ended; return those that run and may be ones."""
+        suspects = []
+        for batch in self._unowned(job["doubt_after"]):
+            if batch.batch_id == job["doubt_after_id"]:
+                continue
+            if self._owner(batch, now) == job["job_id"]:
+                self._record_twin(job["job_id"], batch)
+            # While another job of this size is in doubt, it may be that one's first.
+            elif batch.ended_at is None and batch.total == job["item_count"] and not self._unsettled(batch.total):
+                suspects.append(Suspect(batch_id=batch.batch_id, job_id=job["job_id"], items=batch.total))
+        return suspects
+
+    def _unsettled(self, items: int) -> set[str]:
+        """Jobs of a size that the API may have without our knowing."""
+        return set(self._store.query("unsettled_jobs", items=items)["job_id"])
 
     def _unowned(self, after: datetime) -> list[RemoteBatch]:
         known = set(self._store.query("known_batches")["batch_id"])
@@ -128,12 +157,13 @@ class Settling:
 
         self._store.write(record)
 
-    def _say_why(self, job_id: str, candidates: list[RemoteBatch], rivals: int) -> None:
+    def _say_why(self, job: Row, candidates: list[RemoteBatch], rivals: int) -> None:
         names = ", ".join(batch.batch_id for batch in candidates)
         few = "Several batches" if len(candidates) > 1 else "One batch"
         jobs = "this job" if not rivals else "this job or another one of the same size"
         reason = f"{few} could be {jobs}: {names}. Their results will tell; nothing is sent again until then."
-        self._store.write(lambda tx: tx.run("set_reason", job_id=job_id, reason=reason))
+        if job["reason"] != reason:
+            self._store.write(lambda tx: tx.run("set_reason", job_id=job["job_id"], reason=reason))
 
 
 def adopt(store: Store, job_id: str, batch: RemoteBatch, *, provisional: bool) -> None:

@@ -65,6 +65,8 @@ class Steps:
     def _send(self, job: Row, now: datetime) -> None:
         if self._stopwatch() < self._send_at:
             return
+        if job["doubt_after"] is not None and self._settling.is_there(job, now=now):
+            return
         wait = send(self._store, self._folder, self._gateway, job, now=now)
         self._send_at = self._stopwatch() + (wait or 0.0)
 

@@ -22,6 +22,7 @@ _SECONDS_AN_ITEM = 0.2
 _SETTINGS = {"settle_seconds": 0.5, "poll_seconds": 0.05, "shared_account": "true"}
 _LONGEST_SECONDS = 60.0
 _MOST_CALLS = 15
+_MOST_KILLS = 3
 _AMBIGUOUS = (CreateFault.DROP_AFTER_COMMIT, CreateFault.DROP_BEFORE_COMMIT)
 # From before its imports are done to well after its last step.
 _KILL_SECONDS = (0.5, 6.0)
@@ -29,7 +30,7 @@ _SECONDS_BETWEEN_CALLS = 0.3
 _CHANCE_OF_A_SECOND = 0.4
 
 
-def run_processes(ground: Ground, seed: int, *, most_kills: int = 3) -> Run:
+def run_processes(ground: Ground, seed: int) -> Run:
     """Submit and be killed, once or more, then ask for the status until all is done; a second may submit too."""
     rng = random.Random(f"{PROCESSES}/{seed}")
     cargo = rng.choice(CARGOES)
@@ -45,7 +46,7 @@ def run_processes(ground: Ground, seed: int, *, most_kills: int = 3) -> Run:
     violations: list[str] = []
     try:
         began = account.now
-        deaths = sum(_killed(rng, environment, violations) for _ in range(rng.randint(1, most_kills)))
+        deaths = sum(_killed(rng, environment, violations) for _ in range(rng.randint(1, _MOST_KILLS)))
         killed_at = account.now
         _finish(environment, violations)
         calm_at = account.now

@@ -1,13 +1,13 @@
-"""The fault suite in short: every fault with a few fixed seeds. `make chaos` is the long one."""
+"""The fault suite in short: every fault but killed commands, with fixed seeds. `make chaos` is the long one."""
 
 import pytest
 
 from tests.chaos.ground import Ground
-from tests.chaos.processes import PROCESSES, run_processes
+from tests.chaos.processes import PROCESSES
 from tests.chaos.suite import EVERY_FAULT, run_one, tasks
 from tests.chaos.troubles import TROUBLES
 
-SEEDS = (1, 2)
+SEEDS = (1,)
 
 
 @pytest.mark.timeout(900)
@@ -17,13 +17,6 @@ def test_nothing_is_paid_twice_or_lost(ground: Ground, fault: str) -> None:
     for seed in SEEDS:
         done = run_one(ground, fault, seed)
         assert done.verdict.good, f"seed {seed}: {done.verdict}\n" + "\n".join(done.story)
-
-
-@pytest.mark.timeout(900)
-def test_killed_commands_lose_nothing(ground: Ground) -> None:
-    """Real processes of the command line, killed as `kill -9` does, and a second one started by mistake."""
-    done = run_processes(ground, SEEDS[0], most_kills=1)
-    assert done.verdict.good, f"{done.verdict}\n" + "\n".join(done.story)
 
 
 def test_a_seed_repeats_a_run(ground: Ground) -> None:

@@ -99,5 +99,5 @@ class Machine(RuleBasedStateMachine):
 def test_any_order_of_faults_ends_well(ground: Ground) -> None:
     """Exactly once, whatever happens in whatever order."""
     Machine.ground = ground
-    profile = settings(max_examples=8, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck))
+    profile = settings(max_examples=5, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(Machine, settings=profile)

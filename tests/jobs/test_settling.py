@@ -8,18 +8,24 @@ from core import actions
 from core.commands.verbs import run_verb
 from core.gateway import Gateway
 from core.sandbox import CreateFault
-from tests.jobs.driving import Bench, MakeBench, lone
+from tests.jobs.driving import Bench, MakeBench, lone, request
 
 
-def _twin(bench: Bench, count: int = 4) -> str:
-    """A job whose first call the API accepts long after the job was sent again."""
-    bench.faults.late_seconds = 600
+def _sent_again(bench: Bench, *, late: float, count: int = 4) -> str:
+    """A job that is to be sent again, whose first call the API accepts so many seconds after it was lost."""
+    bench.faults.late_seconds = late
     bench.faults.creates.append(CreateFault.LATE_COMMIT)
     (job,) = bench.submit(*lone(count))
     bench.tick()
     bench.tick(seconds=1)
     bench.tick(seconds=120)
     assert bench.state(job)[0] == "planned"
+    return job
+
+
+def _twin(bench: Bench, count: int = 4) -> str:
+    """A job whose first call the API accepts long after the job was sent again."""
+    job = _sent_again(bench, late=600, count=count)
     bench.tick(seconds=1)
     assert bench.state(job)[0] == "running"
     return job
@@ -247,3 +253,93 @@ def test_a_suspect_is_canceled_on_a_persons_word_and_nothing_else_is(make_bench:
     twin = bench.jobs().filter(role="twin").row(0, named=True)
     assert bench.attempts(twin["job_id"]).filter(outcome="canceled").height >= 3
     assert bench.statuses() == {"complete": 4}
+
+
+def test_a_job_is_looked_for_once_more_right_before_it_goes_again(bench: Bench) -> None:
+    """Between the decision and the call lies a wait, and the late batch may come in it: then there is no second one."""
+    _sent_again(bench, late=150)
+    bench.clock.move(seconds=60)
+    bench.run()
+
+    assert len(bench.batches()) == len(bench.server.bodies) == 1
+    assert bench.statuses() == {"complete": 4}
+
+
+def test_a_late_batch_of_a_held_job_is_that_jobs_own(bench: Bench) -> None:
+    """The account holds the second call for an hour, the first one's batch comes: it is adopted, nothing goes again."""
+    job = _sent_again(bench, late=150)
+    bench.faults.creates.append(CreateFault.SPEND_LIMIT)
+    bench.tick(seconds=1)
+    assert bench.state(job)[0] == "held"
+    for _ in range(6):
+        bench.tick(minutes=10)
+
+    assert bench.state(job)[0] == "done"
+    assert len(bench.batches()) == 1
+    assert bench.statuses() == {"complete": 4}
+
+
+def test_after_a_second_loss_the_first_calls_batch_is_still_looked_for(make_bench: MakeBench) -> None:
+    """What any of a job's calls may have made counts: there is no third call while the first one's batch runs."""
+    bench = make_bench(width=1, seconds_per_item=60.0)
+    _sent_again(bench, late=140)
+    bench.faults.creates.append(CreateFault.DROP_BEFORE_COMMIT)
+    bench.tick(seconds=1)
+    bench.run(200)
+
+    assert (len(bench.server.bodies), len(bench.batches())) == (2, 1)
+    assert bench.statuses() == {"complete": 4}
+
+
+def test_another_jobs_batch_is_never_stopped_as_a_twin(make_bench: MakeBench) -> None:
+    """Nobody else sends; a job was sent again, and later one of the same size loses its reply: its batch is its own."""
+    bench = make_bench({"shared_account": False}, width=1, seconds_per_item=600.0)
+    bench.faults.creates.append(CreateFault.DROP_BEFORE_COMMIT)
+    bench.submit(*lone(4))
+    bench.tick()
+    bench.tick(seconds=1)
+    bench.tick(seconds=120)
+    bench.run(100)
+    bench.faults.creates.append(CreateFault.DROP_AFTER_COMMIT)
+    bench.submit(*[request(f"other-{number}") for number in range(4)])
+    bench.tick(minutes=6)
+    bench.run(100)
+
+    assert bench.attempts()["outcome"].to_list() == ["succeeded"] * 8
+    assert len(bench.batches()) == 2
+
+
+def test_a_job_in_doubt_is_not_halved(bench: Bench) -> None:
+    """Its late batch has the items of both halves: it keeps them, and what the batch cost is in the books."""
+    job = _sent_again(bench, late=400)
+    bench.faults.creates.append(CreateFault.TOO_LARGE_HTML)
+    bench.tick(seconds=1)
+    assert bench.state(job)[0] == "failed"
+    for _ in range(12):
+        bench.tick(minutes=10)
+
+    assert bench.jobs().filter(role="twin")["state"].to_list() == ["done"]
+    assert bench.statuses() == {"complete": 4}
+
+
+def test_a_late_batch_is_found_after_a_long_weekend(bench: Bench) -> None:
+    """Lotwise was closed while it ran and ended: the first look finds it, however late that is."""
+    _twin(bench)
+    bench.clock.move(hours=90)
+    bench.reopen()
+    for _ in range(6):
+        bench.tick(minutes=10)
+
+    assert bench.jobs().filter(role="twin")["state"].to_list() == ["done"]
+    assert bench.query("doubted_jobs").is_empty()
+
+
+def test_two_jobs_that_go_again_do_not_wait_for_each_other(make_bench: MakeBench) -> None:
+    """Both of one size, neither there: each goes once more."""
+    bench = make_bench({"max_job_requests": 3})
+    bench.faults.creates += [CreateFault.DROP_BEFORE_COMMIT] * 2
+    bench.submit(*lone(6))
+    bench.run()
+
+    assert bench.statuses() == {"complete": 6}
+    assert len(bench.batches()) == 2

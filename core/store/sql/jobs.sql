@@ -42,7 +42,9 @@ RETURNING job_id
 -- name: set_running
 -- The API has this job as the given batch; provisional where only time and count say so.
 UPDATE job SET state = 'running', reason = NULL, batch_id = $batch_id, submitted_at = $submitted_at,
-               expires_at = $expires_at, provisional = $provisional, absent_since = NULL, cancel_accepted_at = NULL
+               expires_at = $expires_at, provisional = $provisional, absent_since = NULL, cancel_accepted_at = NULL,
+               doubt_until = CASE WHEN doubt_until IS NOT NULL
+                                  THEN greatest(doubt_until, $submitted_at::TIMESTAMPTZ + INTERVAL 48 HOUR) END
 WHERE job_id = $job_id
 
 -- name: disown_batch
@@ -86,8 +88,17 @@ WHERE job_id = $job_id
 UPDATE job SET absent_since = $since WHERE job_id = $job_id
 
 -- name: doubted_jobs
--- Jobs that were sent again and may have a second batch at the API.
-SELECT job_id, item_count, doubt_after, doubt_after_id FROM job WHERE doubt_until > $now AND state <> 'unknown'
+-- Jobs that were to be sent again and may have a late batch at the API.
+SELECT * FROM job WHERE doubt_until IS NOT NULL AND state <> 'unknown'
+
+-- name: end_doubt
+-- No second batch of this job turned up in all the time in which one could.
+UPDATE job SET doubt_until = NULL WHERE job_id = $job_id
+
+-- name: unsettled_jobs
+-- Jobs of a size that the API may have: in doubt, or to be sent again.
+SELECT job_id FROM job
+WHERE item_count = $items AND (state = 'unknown' OR (doubt_after IS NOT NULL AND list_contains(['planned', 'waiting', 'held'], state)))
 
 -- name: known_batches
 -- Batches that belong to a job already, or to somebody else.
