@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable
 from copy import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -75,6 +76,8 @@ class Workspace:
         make_private(folder)
         settings = settings or Settings.load()
         store = Store.open(folder / "lotwise.duckdb", metadata_only=settings.metadata_only)
+        # What a workspace was made as, it stays, whoever opens it with whatever settings.
+        settings = replace(settings, metadata_only=store.metadata_only)
         try:
             return cls(folder, store, settings, gateway)
         except BaseException:

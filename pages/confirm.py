@@ -31,9 +31,9 @@ def typed(check: Check, *, key: str) -> str | None:
         return ""
     for reason in _reasons(check):
         st.markdown(reason)
-    words = st.text_input(
-        say("budget.type", words=check.confirm), key=key, live=True, autocomplete="off", placeholder=check.confirm
-    )
+    words = st.text_input(say("budget.type", words=check.confirm), key=key, live=True, autocomplete="off")
+    if words and not fits(check, words):
+        st.caption(say("budget.not_this", words=check.confirm))
     return words if words and fits(check, words) else None
 
 

@@ -168,6 +168,10 @@ def _take_back(job_id: str, cause: str) -> None:
     actions.take_back(workspace(), job_id, [cause])
 
 
+def _release(job_id: str) -> None:
+    actions.release(workspace(), job_id, now=formats.now())
+
+
 def release_button(job: dict[str, Any]) -> None:
     """Offer to send a held job after all."""
     if job["state"] == JobState.HELD:
@@ -176,7 +180,7 @@ def release_button(job: dict[str, Any]) -> None:
             icon=":material/play_arrow:",
             key="release",
             on_click=_try,
-            args=(job["job_id"], actions.release, workspace(), job["job_id"]),
+            args=(job["job_id"], _release, job["job_id"]),
         )
 
 

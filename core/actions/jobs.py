@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from core.actions.writing import perform
+from core.actions.writing import allowance_of, perform
 from core.audit import recorded
 from core.errors import LotwiseError
 from core.jobs.canceling import CANCELABLE, CallOff, call_off, call_off_of, halt_all
@@ -25,18 +25,22 @@ class NotCancelable(LotwiseError):
     """This job is over, so there is nothing left to cancel."""
 
 
-@recorded("release", "job_id")
-def release(workspace: Workspace, job_id: str, *, dry_run: bool = False) -> None:
-    """Send a held job after all; a body held by its primer goes without marks.
+@recorded("release", "job_id", "confirmed")
+def release(
+    workspace: Workspace, job_id: str, *, now: datetime, confirmed: str | None = None, dry_run: bool = False
+) -> None:
+    """Send a held job after all; a body held by its primer goes without marks, at the price of that.
 
-    Raises `NoSuchJob`, `NotHeld` or `SendingStopped`.
+    `confirmed` as in `submit`. Raises `NoSuchJob`, `NotHeld`, `OverBudget` or `SendingStopped`.
     """
     _state(workspace, job_id)
+    allowance = allowance_of(workspace, now=now, confirmed=confirmed, dry_run=dry_run)
 
     def let_go(tx: Transaction) -> None:
         refuse_while_halted(tx)
         if not send_held(tx, job_id):
             raise NotHeld(job=job_id)
+        allowance.check(tx, tx.run("expected_job", job_id=job_id))
 
     perform(workspace, let_go, dry_run=dry_run)
 

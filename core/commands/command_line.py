@@ -219,14 +219,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_failure_verbs(verb)
 
-    for name, help in (("release", "send a held job after all"), ("cancel", "call a job off")):  # noqa: A001
-        added = verb(
-            name,
-            help,
-            lambda a: _on_workspace(a, a.verb, {"job": a.job, "dry_run": a.dry_run}, advance=not a.dry_run),
-        )
-        added.add_argument("job", metavar="JOB")
-        _add_dry_run(added)
+    _add_calling_verbs(verb)
 
     stop = verb(
         "stop",
@@ -292,6 +285,27 @@ def _add_failure_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:
 
     item = verb("item", "show every attempt of an item", lambda a: _on_workspace(a, "item", {"item": a.item}))
     item.add_argument("item", metavar="ITEM")
+
+
+def _add_calling_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:
+    """Letting one job go, and calling one off."""
+    release = verb(
+        "release",
+        "send a held job after all",
+        lambda a: _on_workspace(
+            a, "release", {"job": a.job, "confirm": a.confirm, "dry_run": a.dry_run}, advance=not a.dry_run
+        ),
+    )
+    release.add_argument("job", metavar="JOB")
+    _add_spending_options(release)
+
+    cancel = verb(
+        "cancel",
+        "call a job off, or a suspected second batch of one",
+        lambda a: _on_workspace(a, "cancel", {"job": a.job, "dry_run": a.dry_run}, advance=not a.dry_run),
+    )
+    cancel.add_argument("job", metavar="JOB")
+    _add_dry_run(cancel)
 
 
 def _add_spending_options(verb: argparse.ArgumentParser) -> None:

@@ -153,8 +153,8 @@ def _flat(document: Document) -> Document:
     return row | {"causes": causes, "repair_job_id": document.get("repair", {}).get("job_id")}
 
 
-def _release(workspace: Workspace, *, job: str, dry_run: bool = False) -> Document:
-    actions.release(workspace, job, dry_run=dry_run)
+def _release(workspace: Workspace, *, job: str, confirm: str | None = None, dry_run: bool = False) -> Document:
+    actions.release(workspace, job, now=utc_now(), confirmed=confirm, dry_run=dry_run)
     return {"job": job, "state": _state(workspace, job)}
 
 

@@ -85,6 +85,7 @@ def ingest(
 
     def put(tx: Transaction) -> None:
         tx.merge("put_results", priced, job_id=job_id)
+        tx.run("outdate_results", job_id=job_id)
         tx.run("set_progress", job_id=job_id, state=JobState.ENDED, **progress(batch))
         tx.run("set_done", job_id=job_id, now=now)
         tx.run("record_completions", job_id=job_id, now=now)

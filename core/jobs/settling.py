@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from core.gateway import Gateway, RemoteBatch
+from core.gateway import BatchMissing, Gateway, GatewayDown, RemoteBatch
 from core.jobs.absence import Stopwatch, absent_for
 from core.jobs.states import JobState
 from core.planning.identity import job_of, new_job_id
@@ -97,9 +97,9 @@ class Settling:
             if job["state"] in _UNSENT:
                 self.is_there(job, now=now)
                 continue
-            found = self._second_batches(job, now)
+            found, unread = self._second_batches(job, now)
             suspects += found
-            if not found and now > job["doubt_until"]:
+            if not found and not unread and now > job["doubt_until"]:
                 self._end_doubt(job["job_id"])
         self.suspects = tuple(suspects)
         if not self.shared:
@@ -110,18 +110,26 @@ class Settling:
     def _end_doubt(self, job_id: str) -> None:
         self._store.write(lambda tx: tx.run("end_doubt", job_id=job_id))
 
-    def _second_batches(self, job: Row, now: datetime) -> list[Suspect]:
-        """Record second batches of a job that have ended; return those that run and may be ones."""
-        suspects = []
+    def _second_batches(self, job: Row, now: datetime) -> tuple[list[Suspect], int]:
+        """Record second batches of a job that have ended; return those that run and may be ones.
+
+        Also how many could not be read: one of those must not keep the others from being stopped.
+        """
+        suspects, unread = [], 0
         for batch in self._unowned(job["doubt_after"]):
             if batch.batch_id == job["doubt_after_id"]:
                 continue
-            if self._owner(batch, now) == job["job_id"]:
+            try:
+                owner = self._owner(batch, now)
+            except (BatchMissing, GatewayDown):
+                unread += 1
+                continue
+            if owner == job["job_id"]:
                 self._record_twin(job["job_id"], batch)
             # While another job of this size is in doubt, it may be that one's first.
             elif batch.ended_at is None and batch.total == job["item_count"] and not self._unsettled(batch.total):
                 suspects.append(Suspect(batch_id=batch.batch_id, job_id=job["job_id"], items=batch.total))
-        return suspects
+        return suspects, unread
 
     def _unsettled(self, items: int) -> set[str]:
         """Jobs of a size that the API may have without our knowing."""

@@ -48,13 +48,18 @@ class Budget:
 class Check:
     """How jobs that are to be sent meet the budgets.
 
-    `unpriced`: their items without a known price, which go over every budget. `confirm`: what a person has to type
-    before they are sent; None where everything fits.
+    `unpriced`: their items without a known price, which go over every budget. `amount`: what they come to, rounded up
+    to the cent, as a person would type it.
     """
 
     budgets: tuple[Budget, ...]
     unpriced: int
-    confirm: str | None
+    amount: str
+
+    @property
+    def confirm(self) -> str | None:
+        """What a person has to type before they are sent; None where everything fits."""
+        return self.amount if self.unpriced or self.over else None
 
     @property
     def over(self) -> tuple[Budget, ...]:
@@ -68,9 +73,9 @@ class OverBudget(LotwiseError):
     def __init__(self, check: Check, confirmed: str | None) -> None:
         self.check = check
         wrong = f"The confirmation {confirmed} is not for this amount. " if confirmed else ""
-        why = "; ".join([*map(_why, check.over), *_why_unpriced(check.unpriced)])
-        what = f"Nothing was sent. To send it all the same, confirm it with {check.confirm}"
-        super().__init__(f"{wrong}{why}. {what} (on the command line: --confirm {check.confirm}).")
+        why = "".join(f"{one}. " for one in [*map(_why, check.over), *_why_unpriced(check.unpriced)])
+        what = f"Nothing was sent. All of it comes to {check.amount}, rounded up to the cent: confirm that to send it"
+        super().__init__(f"{wrong}{why}{what} (on the command line: --confirm {check.amount}).")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,10 +101,10 @@ class Allowance:
         made = [job["job_id"] for job in jobs]
         (spent,) = tx.run("spending", **_periods(self.now), over=list(_OVER), leaving_out=made)
         check = _check(spent, self.settings, [(job["predicted_usd"], job["item_count"]) for job in jobs])
+        if not fits(check, self.confirmed) and (self.confirmed or not self.rehearsal):
+            raise OverBudget(check, self.confirmed)
         if check.confirm is None or self.rehearsal:
             return check
-        if not fits(check, self.confirmed):
-            raise OverBudget(check, self.confirmed)
         of_plan = jobs[0].get("plan_id")
         tx.run(
             "add_confirmation",
@@ -122,8 +127,8 @@ def check_prices(
 
 
 def fits(check: Check, typed: str | None) -> bool:
-    """Whether everything fits, or this is what has to be typed."""
-    return check.confirm is None or (typed is not None and _plain(typed) == check.confirm)
+    """Whether everything fits, or this is what has to be typed; who types an amount means that one."""
+    return _plain(typed) == check.amount if typed else check.confirm is None
 
 
 def _periods(now: datetime) -> dict[str, datetime]:
@@ -140,9 +145,8 @@ def _check(spent: Row, settings: Settings, prices: Sequence[tuple[Decimal | None
         _budget("day", settings.day_budget_usd, spent["day_spent_usd"], spent["day_committed_usd"], total),
         _budget("month", settings.month_budget_usd, spent["month_spent_usd"], spent["month_committed_usd"], total),
     )
-    asks = unpriced or any(budget.over for budget in budgets)
     words = ([str(_cents(total))] if known else []) + ([_UNPRICED] if unpriced else [])
-    return Check(budgets=budgets, unpriced=unpriced, confirm="+".join(words) if asks else None)
+    return Check(budgets=budgets, unpriced=unpriced, amount="+".join(words))
 
 
 def _budget(period: str, limit: Decimal, spent: Decimal, committed: Decimal, adds: Decimal) -> Budget:

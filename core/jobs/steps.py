@@ -20,6 +20,8 @@ ACTIVE = (JobState.PLANNED, JobState.WAITING, JobState.UNKNOWN, JobState.RUNNING
 """States in which the worker has something to do for a job."""
 # A batch is not known everywhere right after its creation; one that stays unknown for so long was deleted.
 _MISSING_SECONDS = 3600.0
+# However long the API asks to wait, it is asked again after so many seconds.
+_LONGEST_WAIT = 3600.0
 Row = dict[str, Any]
 
 
@@ -68,7 +70,7 @@ class Steps:
         if job["doubt_after"] is not None and self._settling.is_there(job, now=now):
             return
         wait = send(self._store, self._folder, self._gateway, job, now=now)
-        self._send_at = self._stopwatch() + (wait or 0.0)
+        self._send_at = self._stopwatch() + min(wait or 0.0, _LONGEST_WAIT)
 
     def _follow(self, job: Row, now: datetime) -> None:
         try:
@@ -87,6 +89,8 @@ class Steps:
         """The API does not know the batch of a job: that passes, or somebody deleted it; True where it was closed."""
         if absent_for(self._store, job, self._stopwatch) < _MISSING_SECONDS:
             return False
+        if job["batch_id"] in {batch.batch_id for batch in self._gateway.list_since(job["submitted_at"])}:
+            return False  # it is listed, so nobody deleted it
         if job["provisional"]:
             self._store.write(lambda tx: tx.run("disown_batch", job_id=job["job_id"]))
         else:

@@ -76,7 +76,7 @@ class Store:
 
     def __init__(self, root: duckdb.DuckDBPyConnection, lock: FileLock, *, metadata_only: bool = False) -> None:
         self.lock = lock
-        self._metadata_only = metadata_only
+        self.metadata_only = metadata_only
         self.version = 0
         self._root = root
         self._tasks: queue.SimpleQueue[tuple[Callable[[Transaction], Any], Future[Any]] | None] = queue.SimpleQueue()
@@ -87,7 +87,7 @@ class Store:
 
     @classmethod
     def open(cls, path: Path, *, metadata_only: bool = False) -> Self:
-        """Lock, open and migrate the file at `path` (made where absent); `metadata_only` keeps texts out of it.
+        """Lock, open and migrate the file at `path` (made where absent); `metadata_only` keeps texts out for good.
 
         Raises `StoreBusy` while another process owns it, `StoreFromTheFuture` when its migrations are unknown here,
         `TextsHeld` where metadata-only comes too late.
@@ -98,8 +98,7 @@ class Store:
             root = _connect(path)
             try:
                 _migrate(root)
-                if metadata_only:
-                    _refuse_texts(root, path)
+                metadata_only = _discretion(root, path, asked=metadata_only)
             except BaseException:
                 root.close()
                 raise
@@ -161,7 +160,7 @@ class Store:
             task, done = entry
             try:
                 connection.execute("BEGIN")
-                result = task(Transaction(connection, metadata_only=self._metadata_only))
+                result = task(Transaction(connection, metadata_only=self.metadata_only))
                 connection.execute("COMMIT")
             except BaseException as error:  # handed to the caller: the writer itself must live on
                 _roll_back(connection)
@@ -206,9 +205,15 @@ def _migrate(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(view).fetchall()
 
 
-def _refuse_texts(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    if _rows(connection, "texts_held", {})[0]["held"]:
-        raise TextsHeld(workspace=path.parent)
+def _discretion(connection: duckdb.DuckDBPyConnection, path: Path, *, asked: bool) -> bool:
+    """Whether texts are kept out: once that was asked for it stays, because what was once in does not come out."""
+    if _rows(connection, "discretion", {})[0]["kept"]:
+        return True
+    if asked:
+        if _rows(connection, "texts_held", {})[0]["held"]:
+            raise TextsHeld(workspace=path.parent)
+        _rows(connection, "begin_discretion", {})
+    return asked
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, name: str, params: dict[str, Any]) -> list[dict[str, Any]]:

@@ -146,7 +146,7 @@ class Life:
     def release(self) -> None:
         """A person has fixed the account and releases what is held."""
         for job in self._workspace.store.query("jobs_in", states=[JobState.HELD])["job_id"]:
-            actions.release(self._workspace, job)
+            actions.release(self._workspace, job, now=self._now)
 
     def repair(self) -> None:
         """A person, who has seen to the account, repairs every failed slice."""

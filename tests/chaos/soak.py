@@ -174,7 +174,7 @@ def _names(count: int, first: int = 0) -> list[str]:
 def _mend(workspace: Workspace) -> None:
     """Repair what failed, and release what is held."""
     for job in workspace.store.query("jobs_in", states=[JobState.HELD])["job_id"]:
-        actions.release(workspace, job)
+        actions.release(workspace, job, now=utc_now())
     failed = workspace.store.query("status_jobs")
     for job in failed.filter(failed["open_failures"] > 0)["job_id"]:
         try:

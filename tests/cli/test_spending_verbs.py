@@ -48,9 +48,9 @@ def test_repairing_everything_above_the_budget_is_all_or_nothing(
     shown = call("repair", "all", "--dry-run")
     assert len(shown["repairs"]) > 1 and shown["confirm"] is not None
 
-    assert "confirm it with" in call("repair", "all", code=1)["error"]
+    assert "confirm that to send it" in call("repair", "all", code=1)["error"]
     one = call("repair", shown["repairs"][0]["job_id"], "--dry-run")["confirm"]
-    assert "confirm it with" in call("repair", shown["repairs"][0]["job_id"], code=1)["error"]
+    assert "confirm that to send it" in call("repair", shown["repairs"][0]["job_id"], code=1)["error"]
     assert len(call("status")["jobs"]) == before
     made = call("repair", "all", "--confirm", shown["confirm"])["repairs"]
     assert len(made) == len(shown["repairs"])

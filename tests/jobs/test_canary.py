@@ -72,7 +72,7 @@ def test_a_failure_for_good_holds_the_body_and_release_sends_it_without_marks(be
     assert state == "held"
     assert reason is not None and reason.startswith("Its primer item came out invalid_request_error: max_tokens")
     assert bench.jobs()["role"].to_list().count("primer") == 1
-    actions.release(bench.workspace, body)
+    actions.release(bench.workspace, body, now=bench.clock.now)
     assert bench.state(body) == ("planned", None)
     bench.run()
     assert marks(bench.server.requests[-1]) == 0
@@ -166,7 +166,7 @@ def test_release_after_an_account_hold_keeps_the_primer_a_primer(bench: Bench) -
     bench.faults.creates.append(CreateFault.CREDIT_TOO_LOW)
     primer, body = bench.submit(*shared("alpha", 6))
     bench.run_until(primer, "held")
-    actions.release(bench.workspace, primer)
+    actions.release(bench.workspace, primer, now=bench.clock.now)
     bench.run()
 
     assert bench.attempts(primer)["cache_write_1h_tokens"].sum() > 0
@@ -180,7 +180,7 @@ def test_release_after_an_account_hold_looks_at_the_entry_once_more(bench: Bench
     bench.faults.creates.append(CreateFault.SPEND_LIMIT)
     bench.run_until(body, "held")
     bench.clock.move(hours=3)
-    actions.release(bench.workspace, body)
+    actions.release(bench.workspace, body, now=bench.clock.now)
     assert bench.state(body)[0] == "waiting"
     bench.run()
 

@@ -222,7 +222,7 @@ def test_nothing_is_sent_until_a_person_lifts_the_halt(bench: Bench) -> None:
         with pytest.raises(SendingStopped):
             ask()
     with pytest.raises(SendingStopped):
-        actions.release(bench.workspace, job)
+        actions.release(bench.workspace, job, now=bench.clock.now)
     assert bench.run().server.bodies == []
 
     resume(bench)

@@ -76,7 +76,7 @@ def test_what_a_create_answer_makes_of_a_job(shared_bench: tuple[Bench, Scripted
     assert [one.cause for one in failed] == ([case["cause"]] if case["cause"] else [])
 
     if state == "held":
-        actions.release(bench.workspace, job)
+        actions.release(bench.workspace, job, now=bench.clock.now)
     if state == "failed":
         assert bench.slice(job).repairable == 0  # the same job would be refused again
         bench.load(request(case["name"], max_tokens=201), replace=True)

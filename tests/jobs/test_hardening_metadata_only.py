@@ -8,6 +8,7 @@ import pytest
 
 from core import actions
 from core.intake.inbox import accept
+from core.settings import Settings
 from core.store.database import TextsHeld
 from core.workspace import Workspace
 from tests.jobs.driving import Bench, MakeBench, request
@@ -64,7 +65,7 @@ def test_no_byte_of_prompts_outputs_or_quoting_errors_stays(bench: Bench, tmp_pa
             bench.tick(minutes=5)
         for job, state, failed in bench.jobs().select("job_id", "state", "open_failures").iter_rows():
             if state == "held":
-                actions.release(bench.workspace, job)
+                actions.release(bench.workspace, job, now=bench.clock.now)
             elif failed:
                 bench.repair(job, *(one.cause for one in bench.slice(job).causes))
         if bench.statuses() == {"complete": 24}:
@@ -134,3 +135,16 @@ def test_a_workspace_with_texts_cannot_become_one_without(make_bench: MakeBench)
 
     bench.workspace = bench._open()
     assert bench.statuses() == {"backlog": 3}
+
+
+def test_a_workspace_stays_what_it_was_made_as(bench: Bench) -> None:
+    """Another terminal, or cron, opens it without the setting: no text gets in all the same."""
+    bench.workspace.close()
+    bench.workspace = Workspace.open(bench.folder, gateway=bench.gateway, settings=Settings())
+    bench.load(*lines(4))
+    bench.submit()
+    bench.workspace.close()
+
+    assert PROMPT.encode() not in (bench.folder / "lotwise.duckdb").read_bytes()
+    with Workspace.open(bench.folder, gateway=bench.gateway, settings=Settings(metadata_only=True)) as again:
+        assert again.settings.metadata_only

@@ -113,7 +113,7 @@ def test_a_model_without_a_price_costs_unknown_not_nothing(bench: Bench) -> None
 def test_the_day_of_submission_prices_an_attempt(make_bench: MakeBench) -> None:
     """A job sent on the day before a price change keeps the old price, whenever its results come in."""
     bench = make_bench()
-    bench.clock.move(days=-50)
+    bench.clock.jump(days=-50)
     primer, body = bench.submit(*shared("alpha", 6))
     bench.run()
 

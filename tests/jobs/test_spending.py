@@ -1,6 +1,7 @@
 """Budgets: what is sent without a word, what needs the amount to be typed, and what counts against a budget."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from threading import Barrier
@@ -71,6 +72,38 @@ def test_within_the_budgets_nobody_is_asked(bench: Bench) -> None:
     assert check(bench).confirm is None
     assert not any(budget.over for budget in check(bench).budgets)
     assert bench.submit()
+
+
+@pytest.mark.parametrize("typed", ["abc", "0.50"])
+def test_who_types_an_amount_means_that_amount(bench: Bench, typed: str) -> None:
+    """No budget asks for one, and a wrong one was typed: the person expected another plan, so nothing goes."""
+    bench.load(*lone(4))
+
+    for dry_run in (True, False):
+        with pytest.raises(OverBudget) as refused:
+            actions.submit(bench.workspace, now=bench.clock.now, confirmed=typed, dry_run=dry_run)
+        assert typed in str(refused.value)
+    right = check(bench).amount
+    assert actions.submit(bench.workspace, now=bench.clock.now, confirmed=right).items == 4
+
+
+def test_a_released_job_is_guarded_at_the_price_without_its_marks(make_bench: MakeBench) -> None:
+    """A body held by its canary was planned cached; released it costs more, which a person has to say yes to."""
+    bench = make_bench(width=2)
+    bench.faults.creates.append(CreateFault.TOO_LARGE_HTML)
+    _, body = bench.submit(*shared("alpha", 40))
+    bench.run()
+    assert bench.state(body)[0] == "held"
+    plain = bench.job(body)["predicted_plain_usd"]
+    bench.settings = replace(bench.settings, **budgets(day=str(plain - Decimal("0.001"))))
+    bench.reopen()
+
+    with pytest.raises(OverBudget) as refused:
+        actions.release(bench.workspace, body, now=bench.clock.now)
+    assert bench.state(body)[0] == "held"
+    actions.release(bench.workspace, body, now=bench.clock.now, confirmed=refused.value.check.confirm)
+    bench.run()
+    assert bench.state(body)[0] == "done"
 
 
 def test_any_other_amount_is_no_confirmation(make_bench: MakeBench) -> None:

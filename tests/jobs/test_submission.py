@@ -116,7 +116,7 @@ def test_an_account_that_is_used_up_holds_the_job(bench: Bench, fault: CreateFau
     assert reason is not None and "Fix the account" in reason and "request_id: req_" in reason
     bench.tick(days=2)
     assert len(bench.server.bodies) == 1
-    actions.release(bench.workspace, job)
+    actions.release(bench.workspace, job, now=bench.clock.now)
     assert bench.run().statuses() == {"complete": 5}
 
 
@@ -335,7 +335,7 @@ def test_only_held_jobs_can_be_released(bench: Bench) -> None:
     bench.tick()
 
     with pytest.raises(actions.NotHeld):
-        actions.release(bench.workspace, job)
+        actions.release(bench.workspace, job, now=bench.clock.now)
     with pytest.raises(NoSuchJob):
-        actions.release(bench.workspace, "nosuchjb")
+        actions.release(bench.workspace, "nosuchjb", now=bench.clock.now)
     assert bench.state(job)[0] == "running"

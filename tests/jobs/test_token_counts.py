@@ -196,7 +196,7 @@ def test_a_busy_counter_is_left_alone(bench: Bench, counter: Counter, gateway: A
 
     assert (said.asked, said.left, len(counter.asked)) == (3, True, 4)
     assert isinstance(said.stopped, CountsLimited)
-    assert (said.stopped.context["retry_after"], said.stopped.context["why"]) == ("17", "Slow down")
+    assert (said.stopped.context["retry_after"], said.stopped.context["why"]) == (17.0, "Slow down")
     assert {of.prefix.basis for of in tokens(bench).values()} == {"exact"}
     again = count(bench, gateway)
     assert (again.asked, again.left, len(counter.asked)) == (9 - 3, False, 4 + 6)

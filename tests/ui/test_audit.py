@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core import actions
+from core import actions, workspace
 from core.audit import NotAllowed
 from core.roles import Role
 from pages import session
@@ -21,7 +21,8 @@ def acted(open_app: Open, demo: Path, tmp_path: Path) -> Path:
     opened = session.workspace()
     actions.export(opened, "items", tmp_path / "items.csv")
     with pytest.raises(NotAllowed):
-        actions.release(opened.acting(replace(opened.actor, name="bob", role=Role.VIEWER)), "nosuchjb")
+        bob = replace(opened.actor, name="bob", role=Role.VIEWER)
+        actions.release(opened.acting(bob), "nosuchjb", now=workspace.utc_now())
     return demo
 
 

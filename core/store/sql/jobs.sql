@@ -40,12 +40,13 @@ WHERE job_id = $job_id AND state = 'planned' AND cancel_requested_at IS NULL
 RETURNING job_id
 
 -- name: set_running
--- The API has this job as the given batch; provisional where only time and count say so.
+-- The API has this job as the given batch; provisional where only time and count say so. Not one that was called off
+-- meanwhile: its items are free, and the batch is a second one then.
 UPDATE job SET state = 'running', reason = NULL, batch_id = $batch_id, submitted_at = $submitted_at,
                expires_at = $expires_at, provisional = $provisional, absent_since = NULL, cancel_accepted_at = NULL,
                doubt_until = CASE WHEN doubt_until IS NOT NULL
                                   THEN greatest(doubt_until, $submitted_at::TIMESTAMPTZ + INTERVAL 48 HOUR) END
-WHERE job_id = $job_id
+WHERE job_id = $job_id AND state NOT IN ('canceled', 'failed', 'gone', 'done')
 
 -- name: disown_batch
 -- The batch that was taken for this job turned out to be somebody else's.
@@ -98,7 +99,7 @@ UPDATE job SET doubt_until = NULL WHERE job_id = $job_id
 -- name: unsettled_jobs
 -- Jobs of a size that the API may have: in doubt, or to be sent again.
 SELECT job_id FROM job
-WHERE item_count = $items AND (state = 'unknown' OR (doubt_after IS NOT NULL AND list_contains(['planned', 'waiting', 'held'], state)))
+WHERE item_count = $items AND (state IN ('unknown', 'sending') OR (doubt_after IS NOT NULL AND list_contains(['planned', 'waiting', 'held'], state)))
 
 -- name: known_batches
 -- Batches that belong to a job already, or to somebody else.
@@ -121,7 +122,11 @@ FROM job WHERE job_id = $job_id
 -- The items of a second batch, attempted once more each; its results name them as the job did.
 INSERT INTO attempt BY NAME
 SELECT $twin_id AS job_id, a.item_id, a.custom_id, a.class_id, a.model, a.marks, a.split_chars, a.entry_id,
-       (SELECT max(number) + 1 FROM attempt b WHERE b.item_id = a.item_id)::INTEGER AS number
+       -- With content that was corrected since, it stays among the attempts at that content.
+       CASE WHEN EXISTS (SELECT 1 FROM former_item f
+                         WHERE f.item_id = a.item_id AND a.number BETWEEN f.first_attempt AND f.last_attempt)
+            THEN a.number
+            ELSE (SELECT max(number) + 1 FROM attempt b WHERE b.item_id = a.item_id) END::INTEGER AS number
 FROM attempt a WHERE a.job_id = $job_id
 
 -- name: lose_results

@@ -45,6 +45,13 @@ FROM (
 -- What a job sent: the ids that its results must name, each once.
 SELECT custom_id, item_id, model FROM attempt WHERE job_id = $job_id
 
+-- name: outdate_results
+-- Results of content that its owner corrected since are paid for, but answer another question.
+UPDATE attempt SET usable = false, cause = 'corrected', action = 'resubmit'
+WHERE job_id = $job_id AND usable
+  AND EXISTS (SELECT 1 FROM former_item f
+              WHERE f.item_id = attempt.item_id AND attempt.number BETWEEN f.first_attempt AND f.last_attempt)
+
 -- name: put_results
 -- The outcome of each attempt of a job; doing it again changes nothing.
 MERGE INTO attempt USING incoming

@@ -71,3 +71,7 @@ WHERE outcome IS NULL AND job_id IN (SELECT job_id FROM job WHERE state = 'cance
 -- name: accept_cancel
 -- The API has taken the cancel of this job.
 UPDATE job SET cancel_accepted_at = $now WHERE job_id = $job_id
+
+-- name: expected_job
+-- A job as it would go now, with what it would cost.
+SELECT job_id, plan_id, item_count, expected_usd AS predicted_usd FROM job_expected WHERE job_id = $job_id

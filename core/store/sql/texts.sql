@@ -1,5 +1,13 @@
 -- Metadata-only: whether texts came into the store before, and which files with texts nobody needs any more.
 
+-- name: discretion
+-- Whether this workspace was made metadata-only.
+SELECT EXISTS (SELECT 1 FROM discretion) AS kept
+
+-- name: begin_discretion
+-- From here on this workspace is metadata-only.
+INSERT INTO discretion DEFAULT VALUES
+
 -- name: texts_held
 -- Whether anything that prompts, outputs or the API said is in the store.
 SELECT EXISTS (SELECT 1 FROM class WHERE preview <> '') OR EXISTS (SELECT 1 FROM prefix_node WHERE excerpt <> '')
