@@ -40,10 +40,10 @@ def sinks(standing: Standing) -> None:
         listed.with_columns(pl.Series("kind", [term("sink_kind", kind) for kind in listed["kind"]])),
         {
             "kind": frame.text("results.columns.kind"),
-            "target": frame.text("results.columns.target", width="large"),
-            "delivered": frame.number("results.columns.delivered"),
             "waiting": frame.number("results.columns.waiting"),
+            "delivered": frame.number("results.columns.delivered"),
             "delivered_at": frame.instant("results.columns.delivered_at"),
+            "target": frame.text("results.columns.target", width="large"),
         },
         alt=plain("results.alt"),
         key="sinks-table",
@@ -67,9 +67,12 @@ def form() -> None:
             name = st.text_input(say("results.name"), value="results", key="sink-name", width=240).strip()
             asked = frame.action_submit(say("results.add_button"), icon=":material/add:", key="sink-add")
         st.caption(say("results.add_note", folder=workspace().folder / "delivered"))
-        if asked:
-            actions.add_delivered_sink(workspace(), f"{name}{_ENDINGS[kind]}", now=formats.now())
-            st.session_state[_ADDED] = f"{name}{_ENDINGS[kind]}"
+        if asked and not name:
+            st.warning(say("results.no_name"), icon=":material/edit:")
+        elif asked:
+            sink = name.removesuffix(_ENDINGS[kind]) + _ENDINGS[kind]
+            actions.add_delivered_sink(workspace(), sink, now=formats.now())
+            st.session_state[_ADDED] = sink
             st.rerun()
 
 

@@ -65,4 +65,5 @@ def column(standings: list[str]) -> Any:
         plain("jobs.columns.standing"),
         options=[term("standing", option) for option in options],
         color=[_TINTS[colour(option)] for option in options],
+        width=150,
     )

@@ -1,6 +1,7 @@
 """The local API: how the command line reaches the process that owns a workspace. Loopback only, token-guarded."""
 
 import hmac
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -95,7 +96,12 @@ def ask_owner(owner: Owner, verb: str, arguments: Document) -> Document:
 
 def to_json(value: Any) -> bytes:
     """One JSON document; money as text with every digit, times in ISO form."""
-    return orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z)
+    return orjson.dumps(value, default=_as_text, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z)
+
+
+def _as_text(value: Any) -> str:
+    """An amount digit by digit, never with an exponent; whatever else there is as it says itself."""
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
 def _caller(request: Request) -> Actor:

@@ -106,7 +106,9 @@ class Handover:
         with self._feeding:
             for row in self._store.query("sinks").iter_rows(named=True):
                 target = row["target"]
-                if stop() or not row["waiting"] or (patient and self._rests.get(target, now) > now):
+                # A rest is never longer than it was meant, whatever became of the clock.
+                rests = now < self._rests.get(target, now) <= now + _REST
+                if stop() or not row["waiting"] or (patient and rests):
                     continue
                 trouble = self._try(row, now=now, stop=stop)
                 if trouble is not None:

@@ -27,4 +27,7 @@ RETURNING import_id
 -- Jobs of which every result has gone to every sink, where there is one; those of account history go to none.
 SELECT job_id FROM completion
 GROUP BY job_id HAVING max(seq) <= (SELECT min(delivered_seq) FROM sink)
-UNION ALL SELECT job_id FROM job WHERE role = 'history'
+UNION ALL
+SELECT job_id FROM job
+WHERE role = 'history'
+   OR (state = 'done' AND EXISTS (SELECT 1 FROM sink) AND job_id NOT IN (SELECT job_id FROM completion))
