@@ -27,7 +27,7 @@ def send(store: Store, folder: Path, gateway: Gateway, job: dict[str, Any], *, n
     cannot even be asked what it has.
     """
     job_id = job["job_id"]
-    if _waits_for_twin_size(store, job) or not may_go(store, job, now=now, lifetime=gateway.cache_lifetime):
+    if _waits_for_one_in_doubt(store, job) or not may_go(store, job, now=now, lifetime=gateway.cache_lifetime):
         return None
     newest = _newest(gateway)
     try:
@@ -86,7 +86,7 @@ def _refused(store: Store, job_id: str, reason: str, cause: str, now: datetime) 
     give_up(store, job_id, reason, state=JobState.FAILED, leaving=[JobState.SENDING], now=now, cause=cause)
 
 
-def _waits_for_twin_size(store: Store, job: dict[str, Any]) -> bool:
+def _waits_for_one_in_doubt(store: Store, job: dict[str, Any]) -> bool:
     """Whether a job of the same size is in doubt: until that is settled, two batches could not be told apart."""
     doubted = store.query("jobs_in", states=[JobState.UNKNOWN]).filter(pl.col("item_count") == job["item_count"])
     if doubted.is_empty():
