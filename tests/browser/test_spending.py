@@ -1,6 +1,7 @@
 """A person who spends more than planned, and one who stops everything, in a real browser."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,7 +79,9 @@ def confirm(page: Page) -> None:
     amount, submit = dialog.get_by_label("to send it all the same"), dialog.get_by_role("button", name="Submit")
     for _ in range(10):
         amount.fill("")
-        amount.press_sequentially(str(amount.get_attribute("placeholder")))
+        asked = re.search(r"Type ([\d.]+)", dialog.inner_text())
+        assert asked
+        amount.press_sequentially(asked[1])
         page.wait_for_timeout(1_000)
         if submit.is_enabled():
             return

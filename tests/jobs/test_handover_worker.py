@@ -66,6 +66,7 @@ def test_what_was_complete_before_is_handed_over_too(workspace_dir: Path, monkey
     with monkeypatch.context() as older:
         older.setattr("core.store.database.migrations", lambda: migrations()[:6])
         older.setattr("core.store.database.views", dict)
+        older.setattr("core.store.database._discretion", lambda *_, **__: False)
         store = Store.open(path)
         times = dict.fromkeys(("created_at", "submitted_at", "ended_at"), START)
         words = {"role": "body", "model": MODEL, "state": "done", "item_count": 2, "body_bytes": 9, "simulated": True}

@@ -1,5 +1,6 @@
 """Local servers for these tests, each with a clock that stands still until it is moved."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,15 @@ import pytest
 from core.loopback import LoopbackServer
 from core.sandbox import Faults, SandboxOptions, create_app
 from tests.sandbox.driving import Clock, Server, Start
+
+
+@pytest.fixture(autouse=True)
+def no_loop() -> Iterator[None]:
+    """A browser driven by the same process leaves its event loop running in this thread; here others begin."""
+    running = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(running)
 
 
 @pytest.fixture

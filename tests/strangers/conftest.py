@@ -1,5 +1,6 @@
 """A real local server for clients that know nothing of Lotwise, and those that live outside this environment."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,15 @@ import pytest
 from core.loopback import LoopbackServer
 from core.sandbox import SandboxOptions, create_app
 from tests.strangers.life import MAX_BODY_BYTES, OUTSIDERS, QUEUE
+
+
+@pytest.fixture(autouse=True)
+def no_loop() -> Iterator[None]:
+    """A browser driven by the same process leaves its event loop running in this thread; here others begin."""
+    running = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(running)
 
 
 @pytest.fixture
