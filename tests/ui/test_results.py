@@ -33,11 +33,15 @@ def test_sinks_are_added_and_removed(open_app: Open, demo: Path) -> None:
 def test_the_page_writes_below_one_folder_only(open_app: Open, demo: Path, tmp_path: Path) -> None:
     """Who opens the dashboard may not choose where on the machine files appear."""
     app = open_app(demo, "results.py")
-    for name in ("../results", "../../elsewhere", str(tmp_path / "elsewhere"), ""):
+    for name in ("../results", "../../elsewhere", str(tmp_path / "elsewhere")):
         app.text_input(key="sink-name").input(name)
         app.button(key="sink-add").click().run()
         assert [error.value[:20] for error in app.error] == ["From the page, resul"], name
 
+    app.text_input(key="sink-name").input("")
+    app.button(key="sink-add").click().run()
+    assert not app.error
+    assert [warning.value for warning in app.warning] == ["Type a name for it first."]
     assert not app.dataframe
     assert not (tmp_path / "elsewhere").exists()
 
