@@ -46,8 +46,8 @@ def past(tmp_path: Path) -> Past:
 
 
 def asked(name: str) -> dict[str, object]:
-    """One request."""
-    messages = [{"role": "user", "content": f"Record {name}?"}]
+    """One request, long enough for a batch of them to cost cents."""
+    messages = [{"role": "user", "content": f"Record {name}? " + "It was kept. " * 600}]
     return {"custom_id": name, "params": {"model": "claude-sonnet-5-5", "max_tokens": 100, "messages": messages}}
 
 

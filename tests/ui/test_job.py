@@ -107,7 +107,7 @@ def test_repair_that_cannot_help_is_disabled_with_its_reason(open_app: Open, dem
     app = open_app(demo, "jobs.py", job=hopeless)
 
     assert app.button(key="repair").disabled
-    assert any("Nothing goes by itself." in words.value for words in app.markdown)
+    assert any("Nothing that is ticked can go." in words.value for words in app.markdown)
     assert all(box.disabled for box in app.checkbox)
     assert sum("import them with --replace" in caption.value for caption in app.caption) == len(app.checkbox)
 
@@ -165,7 +165,7 @@ def test_unticking_everything_leaves_a_dead_button(open_app: Open, demo: Path, m
             app = box.uncheck().run()
 
     assert app.button(key="repair").disabled
-    assert sentence(app).startswith("Nothing goes by itself.")
+    assert sentence(app).startswith("Nothing that is ticked can go.")
 
 
 def test_failures_are_set_aside_and_taken_back(open_app: Open, demo: Path, many: str) -> None:
