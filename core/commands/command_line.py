@@ -12,6 +12,7 @@ from typing import Any
 from core.commands import file_verbs
 from core.commands.local_api import ask_owner, to_json
 from core.commands.plain_text import VisibleLog, plain, visible
+from core.commands.planning_options import add_planning_verbs
 from core.commands.verbs import ALL, Document, run_verb
 from core.demo import build_demo
 from core.errors import LotwiseError
@@ -167,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
         "--replace", action="store_true", help="put corrected lines in the place of waiting items of the same custom_id"
     )
 
-    verb("plan", "propose jobs for everything not yet sent", lambda a: _on_workspace(a, "plan", {}))
+    add_planning_verbs(verb, _on_workspace)
 
     verb(
         "caching",
