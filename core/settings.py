@@ -38,6 +38,9 @@ class Settings:
     month_budget_usd: Decimal = _setting(Decimal(1000), "The same for a month (UTC).")
     job_fault_rate: float = _setting(0.00001, "Assumed chance, per item, that a fault voids the whole job.")
     output_share: float = _setting(0.4, "Assumed output as a share of max_tokens, until a class has results.")
+    queue_limit: int = _setting(
+        200_000, "Requests that may wait and run at the API at once: as your tier allows (200,000 on the first).", least=1
+    )
     poll_seconds: float = _setting(60.0, "Seconds between two looks at running batches of the real API.")
     settle_seconds: float = _setting(
         300.0, "Seconds that a job whose reply was lost must be missing at the API before it is sent again."

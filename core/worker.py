@@ -69,7 +69,13 @@ class Worker:
             stopwatch=stopwatch,
         )
         self._steps = Steps(
-            store=store, folder=folder, gateway=gateway, book=book, settling=self._settling, stopwatch=stopwatch
+            store=store,
+            folder=folder,
+            gateway=gateway,
+            book=book,
+            settling=self._settling,
+            stopwatch=stopwatch,
+            queue_limit=settings.queue_limit,
         )
         self._imports: queue.SimpleQueue[Path] = queue.SimpleQueue()
         self._count_at: datetime | None = clock()

@@ -8,11 +8,12 @@ from core.actions.writing import allowance_of
 from core.audit import recorded
 from core.caching.class_caching import ClassCaching
 from core.errors import LotwiseError
-from core.intake.backlog import waiting_items
-from core.jobs.hit_rates import ClassHitRate, entries_under_floor, hit_rates, learn
+from core.jobs.drafting import draft_backlog
+from core.jobs.hit_rates import ClassHitRate, hit_rates
 from core.jobs.journal import record_plan
 from core.jobs.spending import Check, check_prices
-from core.planning.plan import NothingToPlan, Plan, draft_plan
+from core.planning.needs import Needs
+from core.planning.plan import NothingToPlan, Plan
 from core.workspace import Workspace
 
 
@@ -43,15 +44,16 @@ class Submission:
     check: Check
 
 
-def preview_plan(workspace: Workspace, *, now: datetime) -> Plan:
-    """Plan the whole backlog without storing anything. Raises `NothingToPlan`."""
-    return draft_plan(
-        waiting_items(workspace.store, workspace.folder, workspace.book, simulated=workspace.gateway.simulated),
-        book=workspace.book,
-        settings=workspace.settings,
+def preview_plan(workspace: Workspace, *, now: datetime, needs: Needs | None = None) -> Plan:
+    """Plan the whole backlog without storing anything. Raises `NothingToPlan`, and what `draft_plan` raises."""
+    return draft_backlog(
+        workspace.store,
+        workspace.folder,
+        workspace.gateway,
+        workspace.book,
+        workspace.settings,
         now=now,
-        learned=learn(workspace.store, now=now, hour=workspace.gateway.cache_lifetime),
-        under_floor=entries_under_floor(workspace.store),
+        needs=needs,
     )
 
 
@@ -79,14 +81,21 @@ def agree_split(workspace: Workspace, class_id: str, *, agreed: bool) -> None:
 
 
 @recorded("submit", "plan_id", "jobs", "items", "predicted_usd", "confirmed")
-def submit(workspace: Workspace, *, now: datetime, confirmed: str | None = None, dry_run: bool = False) -> Submission:
+def submit(
+    workspace: Workspace,
+    *,
+    now: datetime,
+    needs: Needs | None = None,
+    confirmed: str | None = None,
+    dry_run: bool = False,
+) -> Submission:
     """Plan the whole backlog, store the plan with its claims, and have the worker send it.
 
     `confirmed`: what a person typed for a plan that goes over a budget. A dry run goes as far and keeps nothing: its
     ids are of jobs that are not there. Raises `NothingToPlan`, `PlanOutdated` where another submission was faster,
     `OverBudget` or `SendingStopped`.
     """
-    plan = preview_plan(workspace, now=now)
+    plan = preview_plan(workspace, now=now, needs=needs)
     made = record_plan(
         workspace.store,
         plan,

@@ -1,5 +1,6 @@
 """The backlog as it is planned: every item never attempted, its class, and the best that is known of its tokens."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import polars as pl
@@ -9,12 +10,16 @@ from core.prices import PriceBook
 from core.store import Store
 
 
-def waiting_items(store: Store, folder: Path, book: PriceBook, *, simulated: bool) -> pl.DataFrame:
-    """The items that wait, as `plan_caching` takes them. Reads payloads only of classes whose texts were never counted.
+def waiting_items(
+    store: Store, folder: Path, book: PriceBook, *, simulated: bool, class_ids: Collection[str] | None = None
+) -> pl.DataFrame:
+    """The items that wait (all, or those of some classes), as `plan_caching` takes them.
+
+    Reads payloads only of classes whose texts were never counted.
 
     A prefix about which it is unsure whether it reaches the model's floor is planned as if it did not.
     """
-    backlog = store.query("backlog")
+    backlog = store.query("backlog", class_ids=None if class_ids is None else sorted(class_ids))
     if backlog.is_empty():
         return backlog
     known = class_tokens(store, folder, book, simulated=simulated)

@@ -1,5 +1,6 @@
 """The journal: jobs and their claims on items, committed before anything is sent."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -34,6 +35,9 @@ JOB_SCHEMA: dict[str, Any] = {
     "predicted_write_tokens": pl.Int64,
     "prediction_basis": pl.String,
     "created_at": pl.Datetime("us", "UTC"),
+    "send_at": pl.Datetime("us", "UTC"),
+    "ready_by": pl.Datetime("us", "UTC"),
+    "place": pl.Int64,
     "processing": pl.Int64,
     "simulated": pl.Boolean,
 }
@@ -52,8 +56,18 @@ class Recorded:
     check: Check
 
 
-def record_plan(store: Store, plan: Plan, *, now: datetime, simulated: bool, allowance: Allowance) -> Recorded:
-    """Store the plan, its jobs and their claims on the items in one step, or only rehearse that.
+def record_plan(
+    store: Store,
+    plan: Plan,
+    *,
+    now: datetime,
+    simulated: bool,
+    allowance: Allowance,
+    then: Callable[[Transaction, Recorded], None] | None = None,
+) -> Recorded:
+    """Store the plan, its jobs and their claims on the items in one step with what is to be done `then`.
+
+    Or only rehearse that, as the allowance says.
 
     Raises `PlanOutdated` where an item is claimed already (submitting twice submits once), `OverBudget` and
     `SendingStopped`; then nothing is stored.
@@ -78,6 +92,7 @@ def record_plan(store: Store, plan: Plan, *, now: datetime, simulated: bool, all
             "predicted_write_tokens": job.predicted_write_tokens,
             "prediction_basis": job.prediction_basis,
             "created_at": now,
+            "place": job.number,
             "processing": job.items,
             "simulated": simulated,
         }
@@ -98,7 +113,10 @@ def record_plan(store: Store, plan: Plan, *, now: datetime, simulated: bool, all
             inputs=orjson.dumps(plan.inputs | {"unpriced": plan.unpriced}).decode(),
         )
         add_jobs(tx, rows, claims.drop("job"))
-        return Recorded(plan_id=plan_id, jobs=tuple(ids), check=allowance.check(tx, rows))
+        made = Recorded(plan_id=plan_id, jobs=tuple(ids), check=allowance.check(tx, rows))
+        if then is not None:
+            then(tx, made)
+        return made
 
     return store.rehearse(record) if allowance.rehearsal else store.write(record)
 

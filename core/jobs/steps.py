@@ -9,6 +9,7 @@ from core.jobs.absence import Stopwatch, absent_for
 from core.jobs.canceling import ask_to_cancel
 from core.jobs.polling import poll, write_off
 from core.jobs.priming import release
+from core.jobs.queue_room import has_room
 from core.jobs.results import ResultsGone, fetch_results
 from core.jobs.sending import send
 from core.jobs.settling import Settling
@@ -22,6 +23,8 @@ ACTIVE = (JobState.PLANNED, JobState.WAITING, JobState.UNKNOWN, JobState.RUNNING
 _MISSING_SECONDS = 3600.0
 # However long the API asks to wait, it is asked again after so many seconds.
 _LONGEST_WAIT = 3600.0
+# How long nothing is sent once a job found no room in the queue.
+_ROOM_SECONDS = 1.0
 Row = dict[str, Any]
 
 
@@ -37,7 +40,9 @@ class Steps:
         book: PriceBook,
         settling: Settling,
         stopwatch: Stopwatch,
+        queue_limit: int,
     ) -> None:
+        self._queue_limit = queue_limit
         self._store, self._folder, self._gateway, self._book = store, folder, gateway, book
         self._settling, self._stopwatch = settling, stopwatch
         self._send_at = 0.0
@@ -68,6 +73,9 @@ class Steps:
         if self._stopwatch() < self._send_at:
             return
         if job["doubt_after"] is not None and self._settling.is_there(job, now=now):
+            return
+        if not has_room(self._store, job, limit=self._queue_limit):
+            self._send_at = self._stopwatch() + _ROOM_SECONDS  # those behind it do not overtake it
             return
         wait = send(self._store, self._folder, self._gateway, job, now=now)
         self._send_at = self._stopwatch() + min(wait or 0.0, _LONGEST_WAIT)

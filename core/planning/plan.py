@@ -17,6 +17,7 @@ from core.caching.plan import plan_caching
 from core.errors import LotwiseError
 from core.planning.envelope import BODY_FRAME_BYTES, request_bytes
 from core.planning.identity import custom_id_bytes
+from core.planning.needs import Needs
 from core.planning.sizing import Size, job_size, split_evenly
 from core.prices import PriceBook
 from core.settings import Settings
@@ -109,6 +110,7 @@ def draft_plan(
     now: datetime,
     learned: Learned | None = None,
     under_floor: frozenset[str] = frozenset(),
+    needs: Needs | None = None,
 ) -> Plan:
     """Plan all items of `backlog` (columns as in `plan_caching`, and preview).
 

@@ -88,7 +88,7 @@ def count(bench: Bench, gateway: Any, budget: int = 1_000) -> Counting:
 
 def tokens(bench: Bench) -> dict[str, ClassTokens]:
     """What is known of the classes, by the first word of their names."""
-    names = dict(bench.query("backlog").select("class_id", "class_name").iter_rows())
+    names = dict(bench.query("backlog", class_ids=None).select("class_id", "class_name").iter_rows())
     found = class_tokens(bench.workspace.store, bench.folder, BOOK, simulated=True)
     assert found.keys() == names.keys()
     return {names[class_id].split(":")[0]: of for class_id, of in found.items()}

@@ -1,7 +1,11 @@
 -- name: jobs_in
--- Jobs in one of the states: those that were called off, then the others, oldest first.
+-- Jobs in one of the states: those that were called off, then the others as they were planned to go.
 SELECT * FROM job WHERE list_contains($states, state)
-ORDER BY cancel_requested_at IS NULL, created_at, role = 'body', job_id
+ORDER BY cancel_requested_at IS NULL, coalesce(send_at, created_at), created_at, role = 'body', place, job_id
+
+-- name: queued_requests
+-- Requests that the API holds or may hold, and has not finished.
+SELECT coalesce(sum(processing), 0)::BIGINT AS requests FROM job WHERE state IN ('sending', 'unknown', 'running')
 
 -- name: job
 -- One job with what its attempts came to.
@@ -148,7 +152,7 @@ SELECT $new_id AS job_id, plan_id, parent_job_id, primer_job_id, role, class_id,
        (predicted_plain_usd * $items / item_count)::DECIMAL(18, 9) AS predicted_plain_usd, cache_ttl,
        predicted_read_tokens * $items // item_count AS predicted_read_tokens,
        predicted_write_tokens * $items // item_count AS predicted_write_tokens, prediction_basis,
-       $now::TIMESTAMPTZ AS created_at, $items AS processing, cancel_requested_at, simulated
+       send_at, ready_by, place, $now::TIMESTAMPTZ AS created_at, $items AS processing, cancel_requested_at, simulated
 FROM job WHERE job_id = $job_id
 
 -- name: set_half

@@ -1,5 +1,5 @@
 -- name: backlog
--- Items never attempted, with what planning needs to know of them and of their class.
+-- Items never attempted (all, or those of some classes), with what planning needs to know of them and of their class.
 SELECT i.item_id, i.class_id, c.name AS class_name, i.model, c.prefix_blocks, c.cut_chars, c.prefix_chars,
        c.prefix_tokens, coalesce(n.node_id, c.class_id) AS prefix_key, c.cacheable, c.split_agreed, c.preview,
        i.payload_bytes, i.max_tokens, i.depths[-1] AS chars, i.chain, i.depths, i.overheads, o.output_tokens
@@ -12,6 +12,7 @@ LEFT JOIN (
     SELECT class_id, avg(output_tokens) AS output_tokens FROM attempt WHERE outcome = 'succeeded' GROUP BY class_id
 ) o USING (class_id)
 WHERE i.payload_offset IS NOT NULL
+  AND ($class_ids::VARCHAR[] IS NULL OR list_contains($class_ids::VARCHAR[], i.class_id))
   AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
 ORDER BY i.class_id, i.import_id, i.line
 

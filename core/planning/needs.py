@@ -1,0 +1,38 @@
+"""What a plan has to meet: by when, how surely, through how much of the queue, for how much money. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from core.errors import LotwiseError
+
+
+class BadNeeds(LotwiseError):
+    """This cannot be asked of a plan. A confidence is a share above 0 and under 1, a budget more than nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """What a plan has to meet; nothing by itself.
+
+    `deadline`: when the results are needed, one repair round included; `deadlines`: other moments for some classes, by
+    id; `confidence`: how surely they are to be there; `queue_room`: requests that may wait and run at the API at once;
+    `budget_usd`: what all jobs together may cost.
+    """
+
+    deadline: datetime | None = None
+    deadlines: Mapping[str, datetime] = field(default_factory=dict)
+    confidence: float = 0.95
+    queue_room: int | None = None
+    budget_usd: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.confidence < 1:
+            raise BadNeeds(confidence=self.confidence)
+        if self.budget_usd is not None and self.budget_usd <= 0:
+            raise BadNeeds(budget_usd=self.budget_usd)
+
+    def deadline_of(self, class_id: str | None) -> datetime | None:
+        """When the results of a class are needed."""
+        return self.deadlines.get(class_id, self.deadline) if class_id else self.deadline

@@ -1,0 +1,39 @@
+"""The queue of the API: never over its limit, never idle, and in the order of the plan."""
+
+from core.jobs.queue_room import queue_room
+from tests.jobs.driving import MakeBench, lone
+
+LIMIT = 25
+
+
+def test_jobs_wait_for_room_in_the_order_of_the_plan_and_all_go(make_bench: MakeBench) -> None:
+    """Four jobs of ten through a queue of twenty-five: two at a time, the others say why they wait."""
+    bench = make_bench(settings={"queue_limit": LIMIT, "max_job_requests": 10}, queue_limit=LIMIT)
+    jobs = bench.submit(*lone(40))
+    assert len(jobs) == 4
+
+    most, waited = 0, False
+    for _ in range(40):
+        active = bench.tick(minutes=2)
+        most = max(most, LIMIT - queue_room(bench.workspace.store, limit=LIMIT))
+        if bench.state(jobs[2]) == ("planned", "It waits for room in the queue of the API: 20 of 25 requests are in it."):
+            assert bench.state(jobs[0])[0] == bench.state(jobs[1])[0] == "running"
+            assert bench.state(jobs[3])[0] == "planned"
+            waited = True
+        if not active:
+            break
+
+    assert waited
+    assert most == 20
+    assert bench.statuses() == {"complete": 40}
+    sent = [bench.job(job)["submitted_at"] for job in jobs]
+    assert sent == sorted(sent)
+
+
+def test_a_job_larger_than_the_queue_goes_alone(make_bench: MakeBench) -> None:
+    """What the API thinks of it is for the API to say: it must not wait for ever."""
+    bench = make_bench(settings={"queue_limit": 5})
+    (job,) = bench.submit(*lone(8))
+
+    assert bench.run().statuses() == {"complete": 8}
+    assert bench.state(job)[0] == "done"
