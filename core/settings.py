@@ -30,6 +30,7 @@ class Settings:
         256_000_000, "Bytes of one job's body, at most: the API's 256 MB, counted as sent.", least=1
     )
     blast_radius_usd: Decimal = _setting(Decimal(25), "Dollars of work that one job may put at risk.")
+    blast_radius_hours: float = _setting(24.0, "Hours that running a lost job anew may take.")
     job_cost_usd: Decimal = _setting(Decimal("0.25"), "What one job costs besides its items: a look by a person.")
     job_budget_usd: Decimal = _setting(Decimal(50), "Dollars that one job may cost (predicted) without a confirmation.")
     day_budget_usd: Decimal = _setting(

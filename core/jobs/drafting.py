@@ -11,6 +11,7 @@ from core.planning.needs import Needs
 from core.planning.plan import Plan, draft_plan
 from core.prices import PriceBook
 from core.settings import Settings
+from core.sizing.evidence import Evidence
 from core.store import Store
 
 
@@ -31,7 +32,7 @@ def draft_backlog(
         book=book,
         settings=settings,
         now=now,
-        learned=learn(store, now=now, hour=gateway.cache_lifetime),
+        evidence=Evidence(learned=learn(store, now=now, hour=gateway.cache_lifetime)),
         under_floor=entries_under_floor(store),
         needs=needs,
     )

@@ -14,11 +14,12 @@ class BadNeeds(LotwiseError):
 
 @dataclass(frozen=True, kw_only=True)
 class Needs:
-    """What a plan has to meet; nothing by itself.
+    """What a plan has to meet, and what a person knows better; nothing by itself.
 
     `deadline`: when the results are needed, one repair round included; `deadlines`: other moments for some classes, by
-    id; `confidence`: how surely they are to be there; `queue_room`: requests that may wait and run at the API at once;
-    `budget_usd`: what all jobs together may cost.
+    id; `confidence`: how surely they are to be there; `queue_room`: requests that the queue of the API takes just now;
+    `budget_usd`: what all jobs together may cost. The others stand for settings (`blast_usd`, `blast_hours`, `job_usd`)
+    and for what was learned (`void_rate`, `fault_rate`: chances per item) where they are given.
     """
 
     deadline: datetime | None = None
@@ -26,6 +27,11 @@ class Needs:
     confidence: float = 0.95
     queue_room: int | None = None
     budget_usd: Decimal | None = None
+    blast_usd: Decimal | None = None
+    blast_hours: float | None = None
+    job_usd: Decimal | None = None
+    void_rate: float | None = None
+    fault_rate: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.confidence < 1:

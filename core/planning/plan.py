@@ -1,6 +1,6 @@
-"""The plan of a backlog: which items go into which jobs, primed or plain, at what predicted price. Pure."""
+"""The plan of a backlog: which items go into which jobs, primed or plain, how large, when and at what price. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,24 +12,18 @@ import polars as pl
 from core.caching.class_caching import ClassCaching
 from core.caching.item_costs import money
 from core.caching.learned import Basis, Learned
-from core.caching.lifetimes import Lifetime
 from core.caching.plan import plan_caching
 from core.errors import LotwiseError
-from core.planning.envelope import BODY_FRAME_BYTES, request_bytes
-from core.planning.identity import custom_id_bytes
+from core.planning.class_size import ClassSize, Sizing
+from core.planning.envelope import BODY_FRAME_BYTES
+from core.planning.groups import SEVERAL, Group, Kind, groups_of, in_sending_order
 from core.planning.needs import Needs
-from core.planning.sizing import Size, job_size, split_evenly
+from core.planning.planned_job import PlannedJob
+from core.planning.splitting import split_evenly
+from core.planning.timing import Timing, time_jobs
 from core.prices import PriceBook
 from core.settings import Settings
-
-SEVERAL = "several"
-# What an item goes into, in sending order.
-_PRIMER, _PRIMED, _PLAIN = range(3)
-# What the items that write cost more than as many that read.
-_EXTRA_OF_PRIMERS = (
-    pl.col("planned_usd").filter("primes").sum()
-    - pl.col("primes").sum() * pl.col("planned_usd").filter(~pl.col("primes")).mean()
-).clip(lower_bound=0.0)
+from core.sizing.evidence import Evidence
 
 
 class NothingToPlan(LotwiseError):
@@ -38,36 +32,13 @@ class NothingToPlan(LotwiseError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlannedJob:
-    """One proposed job. `class_id` is None where it carries several classes; prices are None where unknown.
-
-    `lifetime`: that of its marks, None where nothing is marked; `primer`: the number of the job that it waits for;
-    `prediction_basis`: what the predicted reads rest on.
-    """
-
-    number: int
-    role: str
-    class_id: str | None
-    class_name: str
-    model: str
-    items: int
-    body_bytes: int
-    lifetime: Lifetime | None
-    primer: int | None
-    decided_by: str
-    predicted_usd: Decimal | None
-    predicted_plain_usd: Decimal | None
-    predicted_read_tokens: int
-    predicted_write_tokens: int
-    prediction_basis: Basis | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Plan:
     """Proposed jobs in sending order, what each item goes into, and what the prediction rests on.
 
     `assignments`: columns item_id, class_id, model, job (number), marks, split_chars, entry_id; `caching`: how each
-    class meets the cache, and why; `second_round_usd`: see `CachePlan`.
+    class meets the cache, and why; `second_round_usd`: see `CachePlan`. `sizes`: how large the jobs of each group of
+    bodies are, and why, the dearest first; `timing`: when they go and come back. `needs` and `evidence`: what the plan
+    was made for, and from.
     """
 
     jobs: tuple[PlannedJob, ...]
@@ -75,6 +46,10 @@ class Plan:
     classes: pl.DataFrame
     caching: tuple[ClassCaching, ...]
     second_round_usd: Decimal
+    sizes: tuple[ClassSize, ...]
+    timing: Timing
+    needs: Needs
+    evidence: Evidence
     inputs: dict[str, Any]
 
     @property
@@ -108,102 +83,70 @@ def draft_plan(
     book: PriceBook,
     settings: Settings,
     now: datetime,
-    learned: Learned | None = None,
+    evidence: Evidence | None = None,
     under_floor: frozenset[str] = frozenset(),
     needs: Needs | None = None,
 ) -> Plan:
     """Plan all items of `backlog` (columns as in `plan_caching`, and preview).
 
-    `learned`: what past jobs teach, the documented assumptions where it is None; `under_floor`: entries that turned
-    out to be too short. Raises `NothingToPlan` for an empty backlog.
+    `evidence`: what past jobs teach, the documented assumptions where it is None; `under_floor`: entries that turned
+    out to be too short. Raises `NothingToPlan` for an empty backlog, and `DeadlinePassed`.
     """
     if backlog.is_empty():
         raise NothingToPlan
-    known = learned or Learned()
-    caching = plan_caching(backlog, book=book, settings=settings, now=now, learned=known, under_floor=under_floor)
-    items = _in_sending_order(caching.items.drop("chain", "depths", "overheads"))
-    groups = _groups(items, settings)
-    items = _with_jobs(items, groups, settings)
+    known, asked = evidence or Evidence(), needs or Needs()
+    caching = plan_caching(
+        backlog, book=book, settings=settings, now=now, learned=known.learned, under_floor=under_floor
+    )
+    items = in_sending_order(caching.items.drop("chain", "depths", "overheads"), asked)
+    groups = groups_of(items)
+    sizing = Sizing(settings=settings, evidence=known, needs=asked, now=now)
+    sizes = {group.place: sizing.size(group) for group in groups if group.kind != Kind.PRIMER}
+    items = _with_jobs(items, groups, sizes, settings)
+    timing = time_jobs(items, groups, sizing)
     basis = {one.class_id: one.basis for one in caching.classes}
     return Plan(
-        jobs=tuple(_jobs(items, groups, basis)),
+        jobs=tuple(_jobs(items, groups, sizes, timing, basis)),
         assignments=items.select("item_id", "class_id", "model", "marks", "split_chars", "entry_id", "job"),
         classes=_classes(backlog),
         caching=caching.classes,
         second_round_usd=caching.second_round_usd,
-        inputs=_inputs(known, settings, now),
+        sizes=tuple(sorted(sizes.values(), key=_dearness, reverse=True)),
+        timing=timing,
+        needs=asked,
+        evidence=known,
+        inputs=_inputs(known.learned, settings, now),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Group:
-    """Items that may share jobs, so many behind each other: of which kind, and how large their jobs may be."""
-
-    kind: int
-    items: int
-    size: Size
+def _dearness(size: ClassSize) -> float:
+    return (size.group.item_usd or 0.0) * size.group.items
 
 
-def _in_sending_order(items: pl.DataFrame) -> pl.DataFrame:
-    """The items, group by group: columns kind and group, sent (bytes), and once_usd (what writing a prefix costs).
-
-    Primers go together by lifetime: they write the entries, and show early what fails. Bodies that read go class by
-    class. What carries no marks goes together by model: nothing is gained by sending small classes as small jobs.
-    """
-    first = pl.col("row").min()
-    of_primers, of_body = first.over("kind", "lifetime"), first.over("class_id", "lifetime")
-    of_plain = first.over("kind", "model")
-    return (
-        items.with_columns(
-            sent=request_bytes(custom_id_bytes()),
-            row=pl.int_range(pl.len()),
-            kind=pl.when("primes").then(_PRIMER).when(pl.col("entry_id").is_not_null()).then(_PRIMED).otherwise(_PLAIN),
-            once_usd=_EXTRA_OF_PRIMERS.over("class_id", "lifetime"),
-        )
-        .with_columns(group=pl.when(kind=_PRIMER).then(of_primers).when(kind=_PRIMED).then(of_body).otherwise(of_plain))
-        .sort("kind", "group", "row")
-    )
-
-
-def _groups(items: pl.DataFrame, settings: Settings) -> list[_Group]:
-    rows = items.group_by("kind", "group", maintain_order=True).agg(
-        pl.first("once_usd"), pl.len().alias("items"), item_usd=pl.col("planned_usd").mean()
-    )
-    return [
-        _Group(kind=kind, items=count, size=_size(kind, item_usd or 0.0, once_usd, settings))
-        for kind, _, once_usd, count, item_usd in rows.iter_rows()
-    ]
-
-
-def _size(kind: int, item_usd: float, once_usd: float, settings: Settings) -> Size:
-    if kind == _PRIMER:
-        return Size(items=settings.max_job_requests, decided_by="one item a prefix")
-    return job_size(
-        item_usd=item_usd,
-        once_usd=once_usd if kind == _PRIMED else 0.0,
-        job_usd=float(settings.job_cost_usd),
-        fault_rate=settings.job_fault_rate,
-        blast_usd=float(settings.blast_radius_usd),
-        most=settings.max_job_requests,
-    )
-
-
-def _with_jobs(items: pl.DataFrame, groups: list[_Group], settings: Settings) -> pl.DataFrame:
-    """Cut every group into even jobs: adds the number of each item's `job`, and of its group's (`place`)."""
+def _with_jobs(
+    items: pl.DataFrame, groups: Sequence[Group], sizes: Mapping[int, ClassSize], settings: Settings
+) -> pl.DataFrame:
+    """Cut every group into even jobs: adds the number of each item's `job`."""
     sent, most_bytes = items["sent"].to_numpy(), settings.max_job_bytes - BODY_FRAME_BYTES
     job = np.empty(len(sent), dtype=np.int32)
     begin = number = 0
     for group in groups:
         end = begin + group.items
-        part = split_evenly(sent[begin:end], items=group.size.items, most_bytes=most_bytes)
+        most = sizes[group.place].items if group.place in sizes else settings.max_job_requests
+        part = split_evenly(sent[begin:end], items=most, most_bytes=most_bytes)
         job[begin:end] = number + part
         begin, number = end, number + int(part[-1]) + 1
-    place = np.repeat(np.arange(len(groups)), [group.items for group in groups])
-    return items.with_columns(job=pl.Series(job), place=pl.Series(place))
+    return items.with_columns(job=pl.Series(job))
 
 
-def _jobs(items: pl.DataFrame, groups: list[_Group], basis: Mapping[str, Basis]) -> Iterator[PlannedJob]:
-    primers = items.filter(kind=_PRIMER).group_by("component").agg(primer=pl.col("job").max())
+def _jobs(
+    items: pl.DataFrame,
+    groups: Sequence[Group],
+    sizes: Mapping[int, ClassSize],
+    timing: Timing,
+    basis: Mapping[str, Basis],
+) -> Iterator[PlannedJob]:
+    primers = items.filter(kind=Kind.PRIMER).group_by("component").agg(primer=pl.col("job").max())
     rows = (
         items.join(primers, on="component", how="left", maintain_order="left")
         .group_by("job", maintain_order=True)
@@ -220,7 +163,27 @@ def _jobs(items: pl.DataFrame, groups: list[_Group], basis: Mapping[str, Basis])
         )
     )
     for row in rows.iter_rows(named=True):
-        yield _job(row, groups[row["place"]], basis)
+        group, times = groups[row["place"]], timing.jobs[row["job"]]
+        primed = group.kind == Kind.PRIMED
+        yield PlannedJob(
+            number=row["job"],
+            role="primer" if group.kind == Kind.PRIMER else "body",
+            class_id=row["class_id"] if row["classes"] == 1 else None,
+            class_name=_name(row, group.kind),
+            model=row["model"] if row["models"] == 1 else SEVERAL,
+            items=row["items"],
+            body_bytes=BODY_FRAME_BYTES + row["sent"],
+            lifetime=row["lifetime"],
+            primer=row["primer"] if primed else None,
+            decided_by=_decided_by(row, group, sizes),
+            predicted_usd=money(row["planned_usd"]),
+            predicted_plain_usd=money(row["plain_usd"]),
+            predicted_read_tokens=round(row["read_tokens"]),
+            predicted_write_tokens=round(row["write_tokens"]),
+            prediction_basis=basis[row["class_id"]] if primed else None,
+            send_at=times.send_at,
+            ready_by=times.ready_by,
+        )
 
 
 def _total(column: str) -> pl.Expr:
@@ -228,31 +191,16 @@ def _total(column: str) -> pl.Expr:
     return pl.when(pl.col(column).is_null().any()).then(None).otherwise(pl.col(column).sum())
 
 
-def _job(row: dict[str, Any], group: _Group, basis: Mapping[str, Basis]) -> PlannedJob:
-    primed, whole = group.kind == _PRIMED, group.items == row["items"]
-    return PlannedJob(
-        number=row["job"],
-        role="primer" if group.kind == _PRIMER else "body",
-        class_id=row["class_id"] if row["classes"] == 1 else None,
-        class_name=_name(row, group.kind),
-        model=row["model"] if row["models"] == 1 else SEVERAL,
-        items=row["items"],
-        body_bytes=BODY_FRAME_BYTES + row["sent"],
-        lifetime=row["lifetime"],
-        primer=row["primer"] if primed else None,
-        decided_by="all there is" if whole and group.kind != _PRIMER else group.size.decided_by,
-        predicted_usd=money(row["planned_usd"]),
-        predicted_plain_usd=money(row["plain_usd"]),
-        predicted_read_tokens=round(row["read_tokens"]),
-        predicted_write_tokens=round(row["write_tokens"]),
-        prediction_basis=basis[row["class_id"]] if primed else None,
-    )
+def _decided_by(row: dict[str, Any], group: Group, sizes: Mapping[int, ClassSize]) -> str:
+    if group.kind == Kind.PRIMER:
+        return "one_each"
+    return "backlog" if group.items == row["items"] else sizes[group.place].decided_by
 
 
-def _name(row: dict[str, Any], kind: int) -> str:
-    if kind == _PRIMER and row["items"] > 1:
+def _name(row: dict[str, Any], kind: Kind) -> str:
+    if kind == Kind.PRIMER and row["items"] > 1:
         return f"{row['prefixes']} prefixes"
-    if kind == _PLAIN and row["classes"] > 1:
+    if kind == Kind.PLAIN and row["classes"] > 1:
         return f"{row['classes']} classes, unprimed"
     return str(row["class_name"])
 

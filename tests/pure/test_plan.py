@@ -191,7 +191,7 @@ def test_a_class_with_a_heavy_prefix_is_primed() -> None:
     made = plan(backlog({"items": 9}))
 
     primer, body = made.jobs
-    assert ("primer", 1, "1h", "one item a prefix", f"{0:016x}") == (
+    assert ("primer", 1, "1h", "one_each", f"{0:016x}") == (
         primer.role,
         primer.items,
         primer.lifetime,
@@ -204,7 +204,7 @@ def test_a_class_with_a_heavy_prefix_is_primed() -> None:
         body.lifetime,
         body.decided_by,
         body.class_name,
-    ) == ("body", 8, "1h", "all there is", "Class 0")
+    ) == ("body", 8, "1h", "backlog", "Class 0")
     assert made.assignments.filter(job=0)["item_id"].to_list() == ["c0-4"]
     assert made.classes["items"].item() == 9
 
@@ -268,7 +268,7 @@ def test_bodies_are_split_by_the_size_rule_and_say_what_decided() -> None:
 
     check(made, items, settings)
     assert len(bodies) > 2
-    assert {"affordable blast radius"} == {job.decided_by for job in bodies}
+    assert {"blast_usd"} == {job.decided_by for job in bodies}
     assert all((job.predicted_usd or 1) <= settings.blast_radius_usd for job in bodies)
     assert max(job.items for job in bodies) - min(job.items for job in bodies) <= 1
 

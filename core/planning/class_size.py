@@ -1,0 +1,136 @@
+"""The size of a class's jobs: its costs and limits from its cache plan and what was learned of it. Pure."""
+
+import math
+from bisect import bisect_left
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.planning.envelope import BODY_FRAME_BYTES
+from core.planning.groups import Group, Kind
+from core.planning.needs import Needs
+from core.schedule.window import largest_in_time
+from core.settings import Settings
+from core.sizing.constraints import Limits
+from core.sizing.evidence import Evidence
+from core.sizing.job_costs import JobCosts
+from core.sizing.recommendation import Recommendation, recommend
+from core.sizing.turnaround import Turnaround
+
+# A queue that is nearly full empties again: no job is made smaller for it than this share of its limit.
+_LEAST_ROOM = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassSize:
+    """How large the jobs of a group of items should be, and why; costs and advice are None where it has no price."""
+
+    group: Group
+    costs: JobCosts | None
+    limits: Limits
+    recommendation: Recommendation | None
+
+    @property
+    def items(self) -> int:
+        """Items that one job should carry at most."""
+        if self.recommendation is None:
+            return min(self.limits.requests, self.limits.queue_headroom or self.limits.requests)
+        return self.recommendation.even_items or self.recommendation.items
+
+    @property
+    def decided_by(self) -> str:
+        """What decided that: a constraint, "least_cost", or that there is no price to go by."""
+        return "unpriced" if self.recommendation is None else self.recommendation.binding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizing:
+    """What the size of every job of a plan depends on."""
+
+    settings: Settings
+    evidence: Evidence
+    needs: Needs
+    now: datetime
+
+    def size(self, group: Group) -> ClassSize:
+        """The size of the jobs of a group of bodies."""
+        costs = None if group.item_usd is None else self._costs(group, group.item_usd)
+        limits = self._limits(group)
+        return ClassSize(
+            group=group,
+            costs=costs,
+            limits=limits,
+            recommendation=None if costs is None else recommend(costs, limits),
+        )
+
+    def turnaround(self, group: Group, items: int) -> Turnaround:
+        """How long a job of so many items of a group takes."""
+        return self.evidence.turnaround(group.model, items, self.now, group.class_id)
+
+    def fault_rate(self, group: Group) -> float:
+        """Chance that an item has to be sent again, billed or not."""
+        faults = self.evidence.faults(group.class_id, group.model)
+        billed = faults.fault_rate.mean if self.needs.fault_rate is None else self.needs.fault_rate
+        return min(billed + faults.unbilled_rate.mean, 1.0)
+
+    def _costs(self, group: Group, item_usd: float) -> JobCosts:
+        """What canaries catch never reaches a job, so the faults that were seen are those that get past them."""
+        faults, needs = self.evidence.faults(group.class_id, group.model), self.needs
+        job_usd = self.settings.job_cost_usd if needs.job_usd is None else needs.job_usd
+        return JobCosts(
+            hot_usd=item_usd,
+            once_usd=group.once_usd if group.kind == Kind.PRIMED else 0.0,
+            job_usd=float(job_usd),
+            void_rate=faults.void_rate.mean if needs.void_rate is None else needs.void_rate,
+            fault_rate=faults.fault_rate.mean if needs.fault_rate is None else needs.fault_rate,
+            unbilled_fault_rate=faults.unbilled_rate.mean,
+        )
+
+    def _limits(self, group: Group) -> Limits:
+        needs, settings = self.needs, self.settings
+        blast_usd = settings.blast_radius_usd if needs.blast_usd is None else needs.blast_usd
+        blast_hours = settings.blast_radius_hours if needs.blast_hours is None else needs.blast_hours
+        return Limits(
+            requests=settings.max_job_requests,
+            bytes=settings.max_job_bytes - BODY_FRAME_BYTES,
+            item_bytes=group.bytes / group.items,
+            queue_headroom=self.queue_room,
+            blast_usd=float(blast_usd),
+            blast_hours=blast_hours,
+            rerun_items=self._in_time(group, timedelta(hours=blast_hours)),
+            window_items=None if group.deadline is None else self._in_window(group, group.deadline),
+            backlog=group.items,
+        )
+
+    @property
+    def queue_room(self) -> int:
+        """Requests that a job may have for the queue's sake: what is free, but never next to nothing."""
+        limit, room = self.settings.queue_limit, self.needs.queue_room
+        return limit if room is None else max(room, math.ceil(_LEAST_ROOM * limit))
+
+    def _in_time(self, group: Group, time: timedelta) -> int:
+        """The largest job that is back within so long after it was sent; 0 where none is."""
+
+        def late(items: int) -> bool:
+            needed = self.turnaround(group, items).quantile(self.needs.confidence)
+            return float(needed) > time.total_seconds()
+
+        most = self.settings.max_job_requests
+        return bisect_left(range(1, most + 1), True, key=late) if late(most) else most
+
+    def _in_window(self, group: Group, deadline: datetime) -> int:
+        """The largest size with which all of the group is there by its deadline, repaired once; 0 where none is."""
+        primer = self.turnaround(group, 1) if group.kind == Kind.PRIMED else None
+        return (
+            largest_in_time(
+                lambda items: self.turnaround(group, items),
+                items=group.items,
+                most=self.settings.max_job_requests,
+                seconds=(deadline - self.now).total_seconds(),
+                confidence=self.needs.confidence,
+                queue_room=self.queue_room,
+                primer=primer,
+                repair_of=lambda items: self.turnaround(group, items),
+                fault_rate=self.fault_rate(group),
+            )
+            or 0
+        )
