@@ -13,6 +13,7 @@ from core.commands import file_verbs
 from core.commands.local_api import ask_owner, to_json
 from core.commands.plain_text import VisibleLog, plain, visible
 from core.commands.planning_options import add_planning_verbs
+from core.commands.stated_needs import add_needs, stated
 from core.commands.verbs import ALL, Document, run_verb
 from core.demo import build_demo
 from core.errors import LotwiseError
@@ -186,9 +187,12 @@ def _parser() -> argparse.ArgumentParser:
     submit = verb(
         "submit",
         "send the proposed jobs",
-        lambda a: _on_workspace(a, "submit", {"confirm": a.confirm, "dry_run": a.dry_run}, advance=not a.dry_run),
+        lambda a: _on_workspace(
+            a, "submit", {"confirm": a.confirm, "dry_run": a.dry_run, **stated(a)}, advance=not a.dry_run
+        ),
     )
     submit.add_argument("--wait", action="store_true", help="return when every job is over")
+    add_needs(submit)
     _add_spending_options(submit)
 
     status = verb(

@@ -7,11 +7,15 @@ from dataclasses import asdict
 from typing import Any
 
 from core.commands.plain_text import visible
+from core.commands.plan_document import plan_document
+from core.commands.stated_needs import stated
 from core.doctor.files import doctor_files, rewrite_files, write_proposals
 from core.intake.cache_plan_files import plan_files
+from core.intake.draft_files import draft_files
 from core.intake.group_files import group_files
 from core.intake.tables import field_order as order_table
 from core.intake.tables import read_text, write_table
+from core.planning.needs import Needs
 from core.prices import PriceBook
 from core.requests.files import request_files
 from core.settings import Settings
@@ -57,6 +61,23 @@ def cache_plan(arguments: argparse.Namespace) -> Document:
     document = asdict(plan)
     del document["rejects"]
     return document | _problems(plan.requests, plan.rejected)
+
+
+def plan(arguments: argparse.Namespace) -> Document:
+    """The jobs that request files would go out as: how large, when, at what price, and why."""
+    settings, now = Settings.load(), utc_now()
+    drafted = draft_files(
+        request_files(arguments.files),
+        book=PriceBook.load(),
+        settings=settings,
+        now=now,
+        needs=Needs.stated(now=now, **stated(arguments)),
+        executor=settings.executor,
+    )
+    if arguments.assignments:
+        drafted.plan.assignments.select(custom_id="item_id", job="job").write_parquet(arguments.assignments)
+    _say_rejects(drafted.rejects)
+    return plan_document(drafted.plan) | {"rejected": len(drafted.rejects)}
 
 
 def _problems(requests: int, rejected: int) -> Document:

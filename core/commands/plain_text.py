@@ -23,7 +23,7 @@ _COLUMNS = {
         "open_failures",
         "cost_usd",
     ),
-    "plan": ("role", "class_name", "model", "items", "body_bytes", "predicted_usd", "predicted_plain_usd"),
+    "plan": ("role", "class", "model", "items", "bytes", "send_at", "ready_by", "predicted_cost", "uncached_cost"),
     "reasons": ("line", "custom_id", "reason"),
     "repairs": ("job_id", "items", "repairable", "causes", "predicted_usd", "repair_job_id"),
     "rewritten": ("target", "lines", "changed"),
@@ -45,10 +45,16 @@ _COLUMNS = {
     "left_out": ("cause", "items", "why"),
     "found": ("standing", "batches", "items", "cost_usd", "unpriced"),
     "rules": ("number", "items", "classes", "examples", "pattern"),
+    "schedules": ("name", "state", "next_due", "rhythm", "need", "confirm", "waits_for"),
+    "alternatives": ("week_usd", "mean_wait_hours", "sends_a_week", "items_a_send", "rhythm"),
     "chain": ("number", "job_id", "outcome", "cause", "cost_usd", "submitted_at", "source", "line", "message"),
     "entries": ("acted_at", "actor", "role", "how", "action", "outcome", "subject", "sentence"),
 }
 
+# Lists of whole sentences: each has a line of its own.
+_SENTENCES = frozenset(("notes", "reasons"))
+# Moments of which nobody wants the seconds.
+_MINUTES = frozenset(("send_at", "ready_by", "deadline", "latest_safe_send", "next_due"))
 
 # Tables that are called alike and show something else.
 _TABLES = {("plan", "jobs"): "plan", ("cache-plan", "classes"): "caching", ("caching", "planned"): "caching"}
@@ -89,7 +95,7 @@ def _lines(verb: str, document: Document) -> list[str]:
             lines += ["", *_table(list(value), columns or tuple(value[0]))] if value else []
             for row in value:
                 lines += _lines(verb, {"reasons": row["reasons"]}) if name == "imports" and row.get("reasons") else []
-        elif name == "notes":
+        elif name in _SENTENCES:
             lines += ["", *value]
         elif isinstance(value, str) and "\n" in value:
             lines += [f"{name.replace('_', ' ')}:", *(f"  {line}" for line in value.splitlines())]
@@ -121,10 +127,12 @@ def _cell(name: str, value: Any) -> str:
     """A value as its name and its type want it shown."""
     if value is None:
         return "-"
-    if name.endswith("_usd"):
+    if name.endswith(("_usd", "_cost")):
         return _dollars(value)
     if name.endswith("_share"):
         return f"{value:.2%}"
+    if name in _MINUTES:
+        return f"{datetime.fromisoformat(str(value)):%Y-%m-%d %H:%M}Z"
     if name == "acted_at":
         return f"{datetime.fromisoformat(str(value)):%Y-%m-%d %H:%M:%S}Z"
     return _plainly(value)

@@ -2,7 +2,12 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
+
+from core.commands import file_verbs
+from core.commands.schedule_options import add_schedule_options, schedule_values
+from core.commands.stated_needs import add_needs, stated
 
 
 class OnWorkspace(Protocol):
@@ -19,7 +24,31 @@ AddVerb = Callable[[str, str, Any], argparse.ArgumentParser]
 def add_planning_verbs(verb: AddVerb, on_workspace: OnWorkspace) -> None:
     """Add every verb that looks ahead."""
     _add_plan(verb, on_workspace)
+    _add_schedule(verb, on_workspace)
 
 
 def _add_plan(verb: AddVerb, on_workspace: OnWorkspace) -> None:
-    verb("plan", "propose jobs for everything not yet sent", lambda a: on_workspace(a, "plan", {}))
+    """Planning what waits, or request files as they are."""
+
+    def run(arguments: argparse.Namespace) -> dict[str, Any]:
+        if arguments.files:
+            return file_verbs.plan(arguments)
+        return on_workspace(arguments, "plan", stated(arguments))
+
+    plan = verb("plan", "propose jobs for everything not yet sent, or for request files as they are", run)
+    plan.add_argument("files", nargs="*", type=Path, metavar="FILE", help="plan these, without importing them")
+    plan.add_argument(
+        "--assignments", type=Path, metavar="FILE.parquet", help="with files: write custom_id and the number of its job"
+    )
+    add_needs(plan)
+
+
+def _add_schedule(verb: AddVerb, on_workspace: OnWorkspace) -> None:
+    """Schedules that the worker keeps."""
+
+    def run(arguments: argparse.Namespace) -> dict[str, Any]:
+        values = schedule_values(schedule, arguments)
+        return on_workspace(arguments, "schedule", values, advance=arguments.do == "run" and not arguments.dry_run)
+
+    schedule = verb("schedule", "recommend and keep schedules for recurring work", run)
+    add_schedule_options(schedule)

@@ -13,8 +13,11 @@ from typing import Any
 import polars as pl
 
 from core import actions
+from core.commands.plan_document import plan_document
+from core.commands.schedule_verb import schedule
 from core.errors import LotwiseError
 from core.jobs.spending import Check, OverBudget, fits
+from core.planning.needs import Needs
 from core.workspace import Workspace, utc_now
 
 Document = dict[str, Any]
@@ -56,17 +59,14 @@ def _import(workspace: Workspace, *, files: list[str], replace: bool = False) ->
     return {"imports": documents, **totals, "problems": problems}
 
 
-def _plan(workspace: Workspace) -> Document:
-    plan = actions.preview_plan(workspace, now=utc_now())
+def _plan(workspace: Workspace, **stated: Any) -> Document:
+    now = utc_now()
+    plan = actions.preview_plan(workspace, now=now, needs=Needs.stated(now=now, **stated))
     return {
-        "items": plan.items,
-        "predicted_usd": plan.predicted_usd,
-        "predicted_plain_usd": plan.predicted_plain_usd,
-        "unpriced": plan.unpriced,
-        "jobs": [asdict(job) for job in plan.jobs],
+        **plan_document(plan),
         "classes": plan.classes.to_dicts(),
         "inputs": plan.inputs,
-        **_budgets(actions.check_plan(workspace, plan, now=utc_now())),
+        **_budgets(actions.check_plan(workspace, plan, now=now)),
         "simulated": workspace.gateway.simulated,
     }
 
@@ -77,8 +77,10 @@ def _budgets(check: Check) -> Document:
     return {"budgets": rows, "unpriced_items": check.unpriced, "confirm": check.confirm}
 
 
-def _submit(workspace: Workspace, *, confirm: str | None = None, dry_run: bool = False) -> Document:
-    made = actions.submit(workspace, now=utc_now(), confirmed=confirm, dry_run=dry_run)
+def _submit(workspace: Workspace, *, confirm: str | None = None, dry_run: bool = False, **stated: Any) -> Document:
+    now = utc_now()
+    needs = Needs.stated(now=now, **stated)
+    made = actions.submit(workspace, now=now, needs=needs, confirmed=confirm, dry_run=dry_run)
     document = {"plan_id": made.plan_id, "jobs": made.jobs, "items": made.items, "predicted_usd": made.predicted_usd}
     if dry_run:  # its ids are of nothing
         document |= {"plan_id": None, "jobs": (), "would_be_jobs": len(made.jobs)}
@@ -234,6 +236,7 @@ def _state(workspace: Workspace, job: str) -> str:
 VERBS: dict[str, Callable[..., Document]] = {
     "import": _import,
     "plan": _plan,
+    "schedule": schedule,
     "submit": _submit,
     "status": _status,
     "repair": _repair,

@@ -6,8 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from core.causes import RESUBMIT
 from core.gateway import Gateway
-from core.jobs.causes import RESUBMIT
 from core.jobs.states import JobState
 from core.store import Store, Transaction
 

@@ -1,50 +1,10 @@
-"""Why an attempt is not usable and what can be done about it, from the table in `causes.toml`."""
-
-import tomllib
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+"""Why an attempt is not usable, and what can be done about it, for whole frames of results."""
 
 import polars as pl
 
+from core.causes import DECIDE, causes
+
 USABLE_STOPS = ("end_turn", "stop_sequence", "tool_use")
-RESUBMIT, HOLD, WAIT, EDIT, DECIDE = "resubmit", "hold", "wait", "edit", "decide"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cause:
-    """One reason, the action that helps, and a sentence for people; `wait_minutes`: where waiting helps, how long."""
-
-    type: str
-    action: str
-    says: str
-    wait_minutes: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Causes:
-    """All known causes by type; error codes and wordings that name one more exactly than the type does."""
-
-    by_type: dict[str, Cause]
-    by_code: dict[str, str]
-    by_words: dict[str, str]
-
-
-@cache
-def causes() -> Causes:
-    """The table of causes."""
-    table = tomllib.loads(files("core.jobs").joinpath("causes.toml").read_text())
-    return Causes(
-        by_type={row["type"]: Cause(**row) for row in table["cause"]},
-        by_code=table["code"],
-        by_words=table["words"],
-    )
-
-
-def explain(cause: str) -> Cause:
-    """The cause of this name; an unknown one is for a person to decide."""
-    unknown = Cause(type=cause, action=DECIDE, says="Lotwise does not know this error. Look at its message.")
-    return causes().by_type.get(cause, unknown)
 
 
 def classify(results: pl.DataFrame) -> pl.DataFrame:

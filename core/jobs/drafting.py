@@ -1,17 +1,19 @@
 """Drafting: the plan of what waits in a workspace, from all that the workspace has learned."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from core.gateway import Gateway
+from core.gateway import ONE_HOUR, Gateway
 from core.intake.backlog import waiting_items
-from core.jobs.hit_rates import entries_under_floor, learn
+from core.jobs.hit_rates import entries_under_floor
+from core.jobs.predictions import learn_sizing
+from core.jobs.queue_room import queue_room
 from core.planning.needs import Needs
 from core.planning.plan import Plan, draft_plan
 from core.prices import PriceBook
 from core.settings import Settings
-from core.sizing.evidence import Evidence
 from core.store import Store
 
 
@@ -27,12 +29,17 @@ def draft_backlog(
     class_ids: Collection[str] | None = None,
 ) -> Plan:
     """Plan what waits (all of it, or what is of these classes) without storing anything. Raises `NothingToPlan`."""
+    needs = needs or Needs()
+    if needs.queue_room is None:
+        needs = replace(needs, queue_room=queue_room(store, limit=settings.queue_limit))
     return draft_plan(
         waiting_items(store, folder, book, simulated=gateway.simulated, class_ids=class_ids),
         book=book,
         settings=settings,
         now=now,
-        evidence=Evidence(learned=learn(store, now=now, hour=gateway.cache_lifetime)),
+        evidence=learn_sizing(
+            store, now=now, scale=ONE_HOUR / gateway.cache_lifetime, void_rate=settings.job_fault_rate
+        ),
         under_floor=entries_under_floor(store),
         needs=needs,
     )

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from core.causes import DECIDE, EDIT, HOLD, RESUBMIT, WAIT, explain
 from core.charts.wording import count
 from core.errors import LotwiseError
-from core.jobs.causes import DECIDE, EDIT, HOLD, RESUBMIT, WAIT, explain
 from core.store import Store
 
 SHARED_MESSAGE = 0.9

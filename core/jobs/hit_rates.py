@@ -41,7 +41,7 @@ class ClassHitRate:
 def learn(store: Store, *, now: datetime, hour: timedelta) -> Learned:
     """What the jobs of the workspace teach; `hour`: how long an entry written for an hour lives there."""
     turnarounds = store.query("primer_turnarounds")["seconds"].to_list()
-    return Learned(history=_seen_at(store.query("primed_history"), now), alive=alive_after_priming(turnarounds, hour))
+    return Learned(history=seen_at(store.query("primed_history"), now), alive=alive_after_priming(turnarounds, hour))
 
 
 def entries_under_floor(store: Store) -> frozenset[str]:
@@ -56,7 +56,7 @@ def hit_rates(store: Store, *, now: datetime) -> tuple[ClassHitRate, ...]:
     ordered = history.with_columns(
         cached=(pl.col("read_tokens") + pl.col("write_tokens")).sum().over("class_id", "model")
     ).sort("cached", "class_id", descending=[True, False], maintain_order=True)
-    ahead = Learned(history=_seen_at(history, now))
+    ahead = Learned(history=seen_at(history, now))
     return tuple(
         _class_hit_rate(jobs, history, ahead, widths.get(str(class_id)))
         for (class_id, _), jobs in ordered.group_by("class_id", "model", maintain_order=True)
@@ -69,7 +69,7 @@ def _class_hit_rate(jobs: pl.DataFrame, history: pl.DataFrame, learned: Learned,
     two = list(jobs.tail(2).iter_rows(named=True))
     intervals = []
     for job in two:
-        known = Learned(history=_seen_at(history, job["submitted_at"]))
+        known = Learned(history=seen_at(history, job["submitted_at"]))
         intervals.append(known.reads(class_id, model).rate.interval(job["items"]))
     ahead = learned.reads(class_id, model)
     low, high = ahead.rate.interval(latest["items"])
@@ -91,7 +91,7 @@ def _class_hit_rate(jobs: pl.DataFrame, history: pl.DataFrame, learned: Learned,
     )
 
 
-def _seen_at(history: pl.DataFrame, moment: datetime) -> pl.DataFrame:
+def seen_at(history: pl.DataFrame, moment: datetime) -> pl.DataFrame:
     """The jobs sent before a moment, as what was known then."""
     age = (pl.lit(moment) - pl.col("submitted_at")).dt.total_seconds() / _SECONDS_A_DAY
     known = history.filter(pl.col("submitted_at") < moment).with_columns(age_days=age)

@@ -9,6 +9,7 @@ import orjson
 import polars as pl
 
 from core.errors import LotwiseError
+from core.jobs.predictions import predictions_of
 from core.jobs.spending import Allowance, Check
 from core.jobs.states import JobState
 from core.planning.envelope import body_bytes
@@ -92,6 +93,8 @@ def record_plan(
             "predicted_write_tokens": job.predicted_write_tokens,
             "prediction_basis": job.prediction_basis,
             "created_at": now,
+            "send_at": job.send_at,
+            "ready_by": job.ready_by,
             "place": job.number,
             "processing": job.items,
             "simulated": simulated,
@@ -100,6 +103,7 @@ def record_plan(
     ]
     names = pl.DataFrame({"job": range(len(ids)), "job_id": ids}, schema={"job": pl.Int64, "job_id": pl.String})
     claims = plan.assignments.with_columns(pl.col("job").cast(pl.Int64)).join(names, on="job", maintain_order="left")
+    predictions = predictions_of(plan.jobs, ids, plan.evidence, now=now)
 
     def record(tx: Transaction) -> Recorded:
         tx.run(
@@ -111,8 +115,12 @@ def record_plan(
             predicted_usd=plan.predicted_usd,
             predicted_plain_usd=plan.predicted_plain_usd,
             inputs=orjson.dumps(plan.inputs | {"unpriced": plan.unpriced}).decode(),
+            deadline=plan.needs.deadline,
+            confidence=plan.needs.confidence,
+            on_time_probability=plan.timing.on_time_probability,
         )
         add_jobs(tx, rows, claims.drop("job"))
+        tx.merge("add_predictions", predictions)
         made = Recorded(plan_id=plan_id, jobs=tuple(ids), check=allowance.check(tx, rows))
         if then is not None:
             then(tx, made)

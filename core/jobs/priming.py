@@ -11,7 +11,7 @@ import polars as pl
 
 from core.caching.learned import SURELY_ALIVE
 from core.caching.lifetimes import LIFE_SECONDS, Lifetime
-from core.jobs.causes import RESUBMIT
+from core.causes import RESUBMIT
 from core.jobs.journal import JOB_SCHEMA, measure
 from core.jobs.states import JobState
 from core.planning.identity import custom_ids, new_job_id

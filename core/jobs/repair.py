@@ -16,7 +16,7 @@ from core.jobs.spending import Allowance
 from core.jobs.states import JobState
 from core.planning.envelope import body_bytes
 from core.planning.identity import new_job_id
-from core.planning.plan import SEVERAL
+from core.planning.groups import SEVERAL
 from core.prices import PriceBook
 from core.settings import Settings
 from core.store import Store, Transaction

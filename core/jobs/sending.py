@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from core.causes import explain
 from core.gateway import AccountHeld, Busy, Gateway, GatewayDown, NotSent, Refused, RemoteBatch, ReplyLost, TooLarge
 from core.jobs.body import BodySizeWrong, write_body
-from core.jobs.causes import explain
 from core.jobs.journal import measure
 from core.jobs.priming import may_go
 from core.jobs.settling import adopt

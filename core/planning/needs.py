@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from typing import Self
 
 from core.errors import LotwiseError
+from core.schedule.deadlines import parse
 
 
 class BadNeeds(LotwiseError):
@@ -38,6 +40,32 @@ class Needs:
             raise BadNeeds(confidence=self.confidence)
         if self.budget_usd is not None and self.budget_usd <= 0:
             raise BadNeeds(budget_usd=self.budget_usd)
+
+    @classmethod
+    def stated(
+        cls,
+        *,
+        now: datetime,
+        deadline: str | None = None,
+        class_deadlines: Mapping[str, str] | None = None,
+        confidence: float | None = None,
+        budget: str | None = None,
+    ) -> Self:
+        """Needs as a person states them: deadlines as in `core.schedule.deadlines` (UTC where no zone is named), dollars
+        as text. Raises `UnclearDeadline`, `DeadlinePassed` and `BadNeeds`.
+        """
+        try:
+            budget_usd = None if budget is None else Decimal(budget)
+        except InvalidOperation:
+            raise BadNeeds(budget_usd=budget) from None
+        if budget_usd is not None and not budget_usd.is_finite():
+            raise BadNeeds(budget_usd=budget)
+        return cls(
+            deadline=None if deadline is None else parse(deadline, zone="UTC").next(now),
+            deadlines={of: parse(text, zone="UTC").next(now) for of, text in (class_deadlines or {}).items()},
+            confidence=cls.confidence if confidence is None else confidence,
+            budget_usd=budget_usd,
+        )
 
     def deadline_of(self, class_id: str | None) -> datetime | None:
         """When the results of a class are needed."""

@@ -68,6 +68,21 @@ class Plan:
         return _known([job.predicted_plain_usd for job in self.jobs])
 
     @property
+    def binding(self) -> str | None:
+        """What decided most: what the timing ran into, else what bounds the jobs of the dearest group."""
+        if self.timing.binding is not None:
+            return self.timing.binding
+        return self.sizes[0].decided_by if self.sizes else None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the jobs are as large as they are, the dearest group first, and what cannot be met."""
+        sizes = [
+            f"{size.group.class_name}: {size.recommendation.reason()}" for size in self.sizes if size.recommendation
+        ]
+        return (*self.timing.reasons, *sizes)
+
+    @property
     def unpriced(self) -> dict[str, int]:
         """Items that no figure counts, because the price book has no price for their model, by model."""
         found: dict[str, int] = {}

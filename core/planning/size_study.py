@@ -44,12 +44,12 @@ def size_study(group: Group, sizing: Sizing) -> SizeStudy:
     size = sizing.size(group)
     if size.costs is None or size.recommendation is None:
         return SizeStudy(size=size, curve=pl.DataFrame(schema={"items": pl.Int64}), on_time=None)
-    items = _sizes(size.recommendation)
+    items = _sizes(size.recommendation, size.items)
     parts = size.costs.parts(items)
     timed = np.unique(np.append(items[:: max(len(items) // _TIMED, 1)], items[-1]))
     hours = [float(sizing.turnaround(group, int(n)).quantile(sizing.needs.confidence)) / _HOUR for n in timed]
-    chances = _chances(group, sizing, timed)
-    recommended = size.recommendation.even_items or size.recommendation.items
+    window = None if group.deadline is None else (group.deadline - sizing.now).total_seconds()
+    chances = None if window is None else np.array([_chance(group, sizing, int(n), window) for n in timed])
     return SizeStudy(
         size=size,
         curve=pl.DataFrame(
@@ -64,14 +64,13 @@ def size_study(group: Group, sizing: Sizing) -> SizeStudy:
             },
             schema_overrides={"on_time": pl.Float64},
         ),
-        on_time=None if chances is None else _chance(group, sizing, recommended),
+        on_time=None if window is None else _chance(group, sizing, size.items, window),
     )
 
 
-def _sizes(found: Recommendation) -> Ints:
+def _sizes(found: Recommendation, recommended: int) -> Ints:
     """Sizes in even steps of their logarithm, around those that matter, with the recommended one among them."""
     most = found.limits.requests
-    recommended = found.even_items or found.items
     matter = [min(size, most) for size in (recommended, found.items, found.low, found.high, found.unconstrained_items)]
     last = min(most, max(max(matter) * _BEYOND, _LEAST_SPREAD))
     first = max(1, min(min(matter) // _BEYOND, last // _LEAST_SPREAD))
@@ -84,21 +83,14 @@ def _between(items: Ints, timed: Ints, values: Floats) -> Floats:
     return np.interp(np.log(items), np.log(timed), values)
 
 
-def _chances(group: Group, sizing: Sizing, timed: Ints) -> Floats | None:
-    if group.deadline is None:
-        return None
-    return np.array([_chance(group, sizing, int(size)) for size in timed])
-
-
-def _chance(group: Group, sizing: Sizing, size: int) -> float:
-    """Probability that all of the group is there by its deadline, one repair included, in jobs of such a size."""
-    assert group.deadline is not None
+def _chance(group: Group, sizing: Sizing, size: int, seconds: float) -> float:
+    """Probability that all of the group is there in so many seconds, one repair included, in jobs of such a size."""
     faults = sizing.fault_rate(group)
     size = min(size, group.items)
     return on_time(
         sizing.turnaround(group, size),
         jobs=math.ceil(group.items / size),
-        seconds=(group.deadline - sizing.now).total_seconds(),
+        seconds=seconds,
         at_once=max(sizing.queue_room // size, 1),
         primer=sizing.turnaround(group, 1) if group.kind == Kind.PRIMED else None,
         repair=sizing.turnaround(group, max(round(size * faults), 1)),

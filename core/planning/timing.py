@@ -26,6 +26,9 @@ class Timing:
 
     jobs: tuple[JobTimes, ...]
     on_time_probability: float | None
+    latest_send_at: datetime | None = None
+    binding: str | None = None
+    reasons: tuple[str, ...] = ()
 
 
 def time_jobs(items: pl.DataFrame, groups: Sequence[Group], sizing: Sizing) -> Timing:

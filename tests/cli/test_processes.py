@@ -118,7 +118,7 @@ def test_the_document_is_the_same_either_way(owner: Workspace, call: Call, reque
     assert {k: v for k, v in there["inputs"].items() if k not in times} == {
         k: v for k, v in here["inputs"].items() if k not in times
     }
-    assert isinstance(there["predicted_usd"], str)
+    assert isinstance(there["predicted_cost"], str)
 
 
 @pytest.mark.parametrize("header", [{}, {"authorization": "Bearer wrong"}, {"authorization": "Basic x"}])

@@ -130,7 +130,7 @@ def test_people_read_tables_and_sentences(say: Call, requests_file: Path, monkey
     assert "added: 20" in imported
     assert "not valid JSON" in imported
     plan = say("plan")
-    assert "predicted usd: $0.0" in plan
+    assert "predicted cost: $0.0" in plan
     assert "primer" in plan
     submitted = say("submit", "--wait")
     assert "items: 20" in submitted

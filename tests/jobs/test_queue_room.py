@@ -1,5 +1,8 @@
 """The queue of the API: never over its limit, never idle, and in the order of the plan."""
 
+from dataclasses import replace
+
+from core import actions
 from core.jobs.queue_room import queue_room
 from tests.jobs.driving import MakeBench, lone
 
@@ -16,7 +19,10 @@ def test_jobs_wait_for_room_in_the_order_of_the_plan_and_all_go(make_bench: Make
     for _ in range(40):
         active = bench.tick(minutes=2)
         most = max(most, LIMIT - queue_room(bench.workspace.store, limit=LIMIT))
-        if bench.state(jobs[2]) == ("planned", "It waits for room in the queue of the API: 20 of 25 requests are in it."):
+        if bench.state(jobs[2]) == (
+            "planned",
+            "It waits for room in the queue of the API: 20 of 25 requests are in it.",
+        ):
             assert bench.state(jobs[0])[0] == bench.state(jobs[1])[0] == "running"
             assert bench.state(jobs[3])[0] == "planned"
             waited = True
@@ -32,8 +38,20 @@ def test_jobs_wait_for_room_in_the_order_of_the_plan_and_all_go(make_bench: Make
 
 def test_a_job_larger_than_the_queue_goes_alone(make_bench: MakeBench) -> None:
     """What the API thinks of it is for the API to say: it must not wait for ever."""
-    bench = make_bench(settings={"queue_limit": 5})
+    bench = make_bench()
     (job,) = bench.submit(*lone(8))
+    bench.settings = replace(bench.settings, queue_limit=5)
+    bench.reopen()
 
     assert bench.run().statuses() == {"complete": 8}
     assert bench.state(job)[0] == "done"
+
+
+def test_no_job_is_planned_that_the_queue_could_not_take(make_bench: MakeBench) -> None:
+    """A queue for five requests makes jobs of five at most."""
+    bench = make_bench(settings={"queue_limit": 5}, queue_limit=5)
+    bench.load(*lone(12))
+    plan = actions.preview_plan(bench.workspace, now=bench.clock.now)
+
+    assert [job.items for job in plan.jobs] == [4, 4, 4]
+    assert {job.decided_by for job in plan.jobs} == {"queue"}

@@ -18,8 +18,10 @@ ORDER BY i.class_id, i.import_id, i.line
 
 -- name: add_plan
 -- A plan with its inputs and its prediction, kept to be compared with what happens.
-INSERT INTO plan (plan_id, created_at, items, jobs, predicted_usd, predicted_plain_usd, inputs)
-VALUES ($plan_id, $created_at, $items, $jobs, $predicted_usd, $predicted_plain_usd, $inputs)
+INSERT INTO plan (plan_id, created_at, items, jobs, predicted_usd, predicted_plain_usd, inputs,
+                  deadline, confidence, on_time_probability)
+VALUES ($plan_id, $created_at, $items, $jobs, $predicted_usd, $predicted_plain_usd, $inputs,
+        $deadline, $confidence, $on_time_probability)
 
 -- name: add_jobs
 -- The jobs of a plan or a repair.

@@ -1,0 +1,99 @@
+"""What the jobs of a workspace teach the next plan, and the ledger of what plans predicted."""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from core.caching.learned import Basis
+from core.gateway import ONE_HOUR
+from core.jobs.hit_rates import learn
+from core.planning.planned_job import PlannedJob
+from core.sizing.calibration import COST, COVERAGE, HIT_RATE, SECONDS, Calibration
+from core.sizing.evidence import Evidence, outputs_of
+from core.sizing.faults import FaultHistory
+from core.sizing.normal import normal_score
+from core.sizing.turnaround import Turnarounds
+from core.store import Store
+
+PREDICTION_SCHEMA: dict[str, Any] = {
+    "job_id": pl.String,
+    "measure": pl.String,
+    "made_at": pl.Datetime("us", "UTC"),
+    "items": pl.Int64,
+    "point": pl.Float64,
+    "spread": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "basis": pl.String,
+}
+
+# What the price of a job is taken to be off by, in logs, until the ledger knows better: counts of tokens are off by a
+# few percent, an output that was never seen by far more.
+_COST_SPREAD: dict[Basis, float] = {"measured": 0.1, "estimated": 0.2, "assumed": 0.3}
+_LEAST_RATE_SPREAD = 0.02
+# Standard deviations of a normal distribution between the ends of an interval that holds four of five.
+_WIDTH = 2 * float(normal_score((1 + COVERAGE) / 2))
+
+
+def learn_sizing(store: Store, *, now: datetime, scale: float, void_rate: float) -> Evidence:
+    """All that the jobs of the workspace teach about sizes and times.
+
+    `scale`: how many times faster than life the server runs, 1 for the API; `void_rate`: the assumed chance per item
+    of a fault that voids its job.
+    """
+    return Evidence(
+        turnarounds=Turnarounds.learn(store.query("turnaround_history", scale=scale), now=now, scale=scale),
+        fault_history=FaultHistory.learn(store.query("fault_history"), now=now, void_rate=void_rate),
+        outputs=outputs_of(store.query("output_history"), now=now),
+        learned=learn(store, now=now, hour=ONE_HOUR / scale),
+        calibration=Calibration.learn(store.query("predictions_met"), now=now),
+    )
+
+
+def predictions_of(
+    jobs: Sequence[PlannedJob], job_ids: Sequence[str], evidence: Evidence, *, now: datetime
+) -> pl.DataFrame:
+    """What a plan predicts of its jobs, as rows of the ledger: cost, seconds and, where it reads, hit rate."""
+    rows = [
+        {"job_id": job_id, "made_at": now, "items": job.items, **prediction}
+        for job_id, job in zip(job_ids, jobs, strict=True)
+        for prediction in (_cost(job, evidence), _seconds(job, evidence), _hit_rate(job, evidence))
+        if prediction is not None
+    ]
+    return pl.DataFrame(rows, schema=PREDICTION_SCHEMA)
+
+
+def _cost(job: PlannedJob, evidence: Evidence) -> dict[str, Any] | None:
+    if not job.predicted_usd:
+        return None
+    output = evidence.output(job.class_id or "", job.model)
+    basis: Basis = "measured" if output else "estimated" if evidence.outputs else "assumed"
+    spread = _COST_SPREAD[basis]
+    if output:
+        # A job of few items also differs from its class by the luck of its outputs.
+        spread = math.hypot(spread, output.sd / max(output.mean, 1.0) / math.sqrt(job.items))
+    return _row(COST, float(job.predicted_usd), spread, basis, evidence)
+
+
+def _seconds(job: PlannedJob, evidence: Evidence) -> dict[str, Any]:
+    turnaround = evidence.turnaround(job.model, job.items, job.send_at, job.class_id)
+    low, high = turnaround.interval(COVERAGE)
+    point = float(turnaround.quantile(0.5))
+    return _row(SECONDS, point, math.log(high / low) / _WIDTH, turnaround.basis, evidence)
+
+
+def _hit_rate(job: PlannedJob, evidence: Evidence) -> dict[str, Any] | None:
+    cached = job.predicted_read_tokens + job.predicted_write_tokens
+    if job.prediction_basis is None or not cached:
+        return None
+    low, high = evidence.learned.reads(job.class_id or "", job.model).rate.interval(job.items)
+    spread = max((high - low) / _WIDTH, _LEAST_RATE_SPREAD)
+    return _row(HIT_RATE, job.predicted_read_tokens / cached, spread, job.prediction_basis, evidence)
+
+
+def _row(measure: str, point: float, spread: float, basis: Basis, evidence: Evidence) -> dict[str, Any]:
+    low, high = evidence.calibration.interval(measure, point, spread)
+    return {"measure": measure, "point": point, "spread": spread, "low": low, "high": high, "basis": basis}
