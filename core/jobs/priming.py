@@ -13,6 +13,7 @@ from core.caching.learned import SURELY_ALIVE
 from core.caching.lifetimes import LIFE_SECONDS, Lifetime
 from core.causes import RESUBMIT
 from core.jobs.journal import JOB_SCHEMA, measure
+from core.jobs.parting import part
 from core.jobs.states import JobState
 from core.planning.identity import custom_ids, new_job_id
 from core.store import Store, Transaction
@@ -76,10 +77,10 @@ def release(store: Store, job: Row, *, now: datetime, lifetime: timedelta) -> bo
         groups = tx.run("body_entries", job_id=job["job_id"])
         verdicts = _verdicts(tx.run("entry_primers", job_id=job["job_id"], since=since), groups)
         innermost = [verdicts[group["entries"][-1]] for group in groups]
-        refused = [verdict for verdict in innermost if verdict.entry is Entry.REFUSED]
+        refused = [group["entries"][-1] for group in groups if verdicts[group["entries"][-1]].entry is Entry.REFUSED]
         if refused:
-            _hold(tx, job, refused[0].said)
-        elif again := _to_prime(groups, verdicts, job):
+            return _hold_refused(tx, job, refused, verdicts[refused[0]].said, now=now)
+        if again := _to_prime(groups, verdicts, job):
             _prime_again(tx, job, again, now)
         elif groups and all(_kept(group, verdicts) is None for group in groups):
             _hold(tx, job, innermost[0].said)
@@ -213,6 +214,21 @@ def _hold(tx: Transaction, job: Row, said: str) -> None:
     tx.run("set_state", job_id=job["job_id"], state=JobState.HELD, reason=reason)
 
 
+def _hold_refused(tx: Transaction, job: Row, entries: list[str], said: str, *, now: datetime) -> bool:
+    """Hold what reads the entries whose canaries were refused; True where others of the job can be looked at again.
+
+    Classes that share a job share no fault: the items of the others go on without them.
+    """
+    items = pl.DataFrame(tx.run("items_reading", job_id=job["job_id"], entry_ids=entries))
+    if (
+        items.height == job["item_count"] or job["doubt_after"] is not None
+    ):  # the API may have it: its items stay its own
+        _hold(tx, job, said)
+        return False
+    _hold(tx, {"job_id": part(tx, job, items, now=now)}, said)
+    return True
+
+
 def _prime_again(tx: Transaction, body: Row, entries: list[str], now: datetime) -> None:
     """Move one item for each entry out of the body into a new primer job, for which all bodies of the class wait."""
     job_id = new_job_id()
@@ -236,6 +252,7 @@ def _prime_again(tx: Transaction, body: Row, entries: list[str], now: datetime) 
         item_id = tx.run("median_item", job_id=body["job_id"], entry_id=entry_id)[0]["item_id"]
         moved = pl.DataFrame({"item_id": [item_id]}).with_columns(custom_ids(pl.Series([job_id]), pl.Series([item_id])))
         tx.merge("move_items", moved, from_job_id=body["job_id"], to_job_id=job_id)
-    tx.run("wait_for", class_id=body["class_id"], old_job_id=body["primer_job_id"], new_job_id=job_id)
+    tx.run("wait_for", entry_ids=entries, old_job_id=body["primer_job_id"], new_job_id=job_id)
+    tx.run("price_alike", job_id=job_id, alike_id=body["primer_job_id"])
     measure(tx, job_id)
     measure(tx, body["job_id"])

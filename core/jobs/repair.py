@@ -15,8 +15,8 @@ from core.jobs.slices import chosen_rows, to_send, touched_since, why_blocked
 from core.jobs.spending import Allowance
 from core.jobs.states import JobState
 from core.planning.envelope import body_bytes
-from core.planning.identity import new_job_id
 from core.planning.groups import SEVERAL
+from core.planning.identity import new_job_id
 from core.prices import PriceBook
 from core.settings import Settings
 from core.store import Store, Transaction

@@ -10,11 +10,10 @@ import polars as pl
 from core.causes import explain
 from core.gateway import AccountHeld, Busy, Gateway, GatewayDown, NotSent, Refused, RemoteBatch, ReplyLost, TooLarge
 from core.jobs.body import BodySizeWrong, write_body
-from core.jobs.journal import measure
+from core.jobs.parting import part
 from core.jobs.priming import may_go
 from core.jobs.settling import adopt
 from core.jobs.states import JobState
-from core.planning.identity import custom_ids, new_job_id
 from core.store import Store, Transaction
 
 _BEFORE_ANY = datetime(1970, 1, 1, tzinfo=UTC)
@@ -98,18 +97,13 @@ def _waits_for_one_in_doubt(store: Store, job: dict[str, Any]) -> bool:
 
 
 def _halve(store: Store, job: dict[str, Any], reason: str, *, now: datetime) -> None:
-    """Make two jobs of one that was refused for its size; nothing was created, so every item keeps its one attempt."""
-    new_id = new_job_id()
-    moved = job["item_count"] // 2
+    """Make two jobs of one that was refused for its size; nothing was created, so both may go."""
 
     def halve(tx: Transaction) -> None:
-        items = pl.DataFrame(tx.run("tail_items", job_id=job["job_id"], items=moved))
-        names = custom_ids(pl.Series([new_id] * moved), items["item_id"])
-        tx.run("add_half", new_id=new_id, job_id=job["job_id"], items=moved, now=now)
-        tx.merge("move_items", items.with_columns(names), from_job_id=job["job_id"], to_job_id=new_id)
-        tx.run("set_half", job_id=job["job_id"], new_id=new_id, reason=reason)
-        measure(tx, job["job_id"])
-        measure(tx, new_id)
+        items = pl.DataFrame(tx.run("tail_items", job_id=job["job_id"], items=job["item_count"] // 2))
+        new_id = part(tx, job, items, now=now)
+        for job_id in (job["job_id"], new_id):
+            tx.run("set_state", job_id=job_id, state=JobState.PLANNED, reason=reason)
 
     store.write(halve)
 

@@ -12,6 +12,7 @@ from core.schedule.window import largest_in_time
 from core.settings import Settings
 from core.sizing.constraints import Limits
 from core.sizing.evidence import Evidence
+from core.sizing.faults import repair_jobs
 from core.sizing.job_costs import JobCosts
 from core.sizing.recommendation import Recommendation, recommend
 from core.sizing.turnaround import Turnaround
@@ -78,8 +79,9 @@ class Sizing:
         job_usd = self.settings.job_cost_usd if needs.job_usd is None else needs.job_usd
         return JobCosts(
             hot_usd=item_usd,
-            once_usd=group.once_usd if group.kind == Kind.PRIMED else 0.0,
-            job_usd=float(job_usd),
+            # Where classes share jobs, larger ones carry more prefixes, and spread no prefix over more items.
+            once_usd=group.once_usd if group.kind == Kind.PRIMED and group.class_id else 0.0,
+            job_usd=float(job_usd) * (1 + repair_jobs(group.items, self.fault_rate(group))),
             void_rate=faults.void_rate.mean if needs.void_rate is None else needs.void_rate,
             fault_rate=faults.fault_rate.mean if needs.fault_rate is None else needs.fault_rate,
             unbilled_fault_rate=faults.unbilled_rate.mean,

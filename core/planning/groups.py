@@ -1,5 +1,6 @@
 """Groups: items that may share jobs, in the order in which they are sent. Pure."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -56,8 +57,8 @@ def in_sending_order(items: pl.DataFrame, needs: Needs) -> pl.DataFrame:
     """The items, group by group: adds kind, place (of the group), sent (bytes), deadline, and once_usd.
 
     Primers go together by lifetime: they write the entries, and show early what fails. Bodies that read go class by
-    class. What carries no marks goes together by model and deadline: nothing is gained by sending small classes as
-    small jobs.
+    class (see also `pack`). What carries no marks goes together by model and deadline: nothing is gained by sending
+    small classes as small jobs.
     """
     first = pl.col("row").min()
     of_primers, of_body = first.over("kind", "lifetime"), first.over("class_id", "lifetime")
@@ -75,6 +76,20 @@ def in_sending_order(items: pl.DataFrame, needs: Needs) -> pl.DataFrame:
             group=pl.when(kind=Kind.PRIMER).then(of_primers).when(kind=Kind.PRIMED).then(of_body).otherwise(of_plain)
         )
         .sort("kind", "group", "row")
+        .with_columns(place=pl.struct("kind", "group").rle_id().cast(pl.Int64))
+    )
+
+
+def pack(items: pl.DataFrame, places: Collection[int]) -> pl.DataFrame:
+    """Put the primed groups at these places together where model, lifetime and deadline agree; places count anew.
+
+    Every job costs something beside its items, and once the entries are written a body may read any number of them.
+    """
+    together = pl.col("place").is_in(list(places))
+    first = pl.col("place").min().over("model", "lifetime", "deadline", together)
+    return (
+        items.with_columns(group=pl.when(together).then(first).otherwise("place"))
+        .sort("kind", "group", "place", maintain_order=True)
         .with_columns(place=pl.struct("kind", "group").rle_id().cast(pl.Int64))
     )
 

@@ -51,8 +51,9 @@ class Needs:
         confidence: float | None = None,
         budget: str | None = None,
     ) -> Self:
-        """Needs as a person states them: deadlines as in `core.schedule.deadlines` (UTC where no zone is named), dollars
-        as text. Raises `UnclearDeadline`, `DeadlinePassed` and `BadNeeds`.
+        """Needs as a person states them: deadlines (in UTC where they name no zone) and dollars as text.
+
+        Raises `UnclearDeadline`, `DeadlinePassed` and `BadNeeds`.
         """
         try:
             budget_usd = None if budget is None else Decimal(budget)

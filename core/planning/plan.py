@@ -1,5 +1,6 @@
 """The plan of a backlog: which items go into which jobs, primed or plain, how large, when and at what price. Pure."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,14 +17,17 @@ from core.caching.plan import plan_caching
 from core.errors import LotwiseError
 from core.planning.class_size import ClassSize, Sizing
 from core.planning.envelope import BODY_FRAME_BYTES
-from core.planning.groups import SEVERAL, Group, Kind, groups_of, in_sending_order
+from core.planning.groups import SEVERAL, Group, Kind, groups_of, in_sending_order, pack
 from core.planning.needs import Needs
 from core.planning.planned_job import PlannedJob
 from core.planning.splitting import split_evenly
-from core.planning.timing import Timing, time_jobs
+from core.planning.timing import JobTimes, Timing, job_times, time_groups
 from core.prices import PriceBook
 from core.settings import Settings
 from core.sizing.evidence import Evidence
+
+# From what is known best to what is only assumed.
+_BASES: tuple[Basis, ...] = ("measured", "estimated", "assumed")
 
 
 class NothingToPlan(LotwiseError):
@@ -113,15 +117,16 @@ def draft_plan(
     caching = plan_caching(
         backlog, book=book, settings=settings, now=now, learned=known.learned, under_floor=under_floor
     )
-    items = in_sending_order(caching.items.drop("chain", "depths", "overheads"), asked)
-    groups = groups_of(items)
     sizing = Sizing(settings=settings, evidence=known, needs=asked, now=now)
-    sizes = {group.place: sizing.size(group) for group in groups if group.kind != Kind.PRIMER}
-    items = _with_jobs(items, groups, sizes, settings)
-    timing = time_jobs(items, groups, sizing)
+    items = in_sending_order(caching.items.drop("chain", "depths", "overheads"), asked)
+    items, groups, sizes = _packed(items, sizing)
+    limits = {group.place: _most(group, sizes, settings) for group in groups}
+    timing = time_groups(groups, sizes, {place: limits[place] for place in sizes}, sizing)
+    items = _with_jobs(items, groups, limits, timing, settings)
+    times = job_times(items, groups, timing, sizing)
     basis = {one.class_id: one.basis for one in caching.classes}
     return Plan(
-        jobs=tuple(_jobs(items, groups, sizes, timing, basis)),
+        jobs=tuple(_jobs(items, groups, sizes, times, basis)),
         assignments=items.select("item_id", "class_id", "model", "marks", "split_chars", "entry_id", "job"),
         classes=_classes(backlog),
         caching=caching.classes,
@@ -138,16 +143,34 @@ def _dearness(size: ClassSize) -> float:
     return (size.group.item_usd or 0.0) * size.group.items
 
 
+def _packed(items: pl.DataFrame, sizing: Sizing) -> tuple[pl.DataFrame, list[Group], dict[int, ClassSize]]:
+    """The items with small classes put together (see `pack`), their groups, and the sizes of those of bodies."""
+    sizes = _sizes(groups_of(items), sizing)
+    small = {place for place, size in sizes.items() if size.group.kind == Kind.PRIMED and size.decided_by == "backlog"}
+    items = pack(items, small)
+    groups = groups_of(items)
+    return items, groups, _sizes(groups, sizing)
+
+
+def _sizes(groups: Sequence[Group], sizing: Sizing) -> dict[int, ClassSize]:
+    return {group.place: sizing.size(group) for group in groups if group.kind != Kind.PRIMER}
+
+
+def _most(group: Group, sizes: Mapping[int, ClassSize], settings: Settings) -> int:
+    """Items that one job of a group may carry."""
+    return sizes[group.place].items if group.place in sizes else settings.max_job_requests
+
+
 def _with_jobs(
-    items: pl.DataFrame, groups: Sequence[Group], sizes: Mapping[int, ClassSize], settings: Settings
+    items: pl.DataFrame, groups: Sequence[Group], limits: Mapping[int, int], timing: Timing, settings: Settings
 ) -> pl.DataFrame:
-    """Cut every group into even jobs: adds the number of each item's `job`."""
+    """Cut every group into even jobs, as many as were scheduled: adds the number of each item's `job`."""
     sent, most_bytes = items["sent"].to_numpy(), settings.max_job_bytes - BODY_FRAME_BYTES
     job = np.empty(len(sent), dtype=np.int32)
     begin = number = 0
     for group in groups:
-        end = begin + group.items
-        most = sizes[group.place].items if group.place in sizes else settings.max_job_requests
+        end, bodies = begin + group.items, len(timing.bodies.get(group.place, ()))
+        most = math.ceil(group.items / bodies) if bodies else limits[group.place]
         part = split_evenly(sent[begin:end], items=most, most_bytes=most_bytes)
         job[begin:end] = number + part
         begin, number = end, number + int(part[-1]) + 1
@@ -158,7 +181,7 @@ def _jobs(
     items: pl.DataFrame,
     groups: Sequence[Group],
     sizes: Mapping[int, ClassSize],
-    timing: Timing,
+    times: Sequence[JobTimes],
     basis: Mapping[str, Basis],
 ) -> Iterator[PlannedJob]:
     primers = items.filter(kind=Kind.PRIMER).group_by("component").agg(primer=pl.col("job").max())
@@ -171,6 +194,7 @@ def _jobs(
             pl.max("primer"),
             items=pl.len(),
             classes=pl.col("class_id").n_unique(),
+            class_ids=pl.col("class_id").unique(),
             models=pl.col("model").n_unique(),
             prefixes=pl.col("entry_id").n_unique(),
             planned_usd=_total("planned_usd"),
@@ -178,7 +202,7 @@ def _jobs(
         )
     )
     for row in rows.iter_rows(named=True):
-        group, times = groups[row["place"]], timing.jobs[row["job"]]
+        group, when = groups[row["place"]], times[row["job"]]
         primed = group.kind == Kind.PRIMED
         yield PlannedJob(
             number=row["job"],
@@ -195,9 +219,10 @@ def _jobs(
             predicted_plain_usd=money(row["plain_usd"]),
             predicted_read_tokens=round(row["read_tokens"]),
             predicted_write_tokens=round(row["write_tokens"]),
-            prediction_basis=basis[row["class_id"]] if primed else None,
-            send_at=times.send_at,
-            ready_by=times.ready_by,
+            prediction_basis=max((basis[each] for each in row["class_ids"]), key=_BASES.index) if primed else None,
+            send_at=when.send_at,
+            ends_by=when.ends_by,
+            ready_by=when.ready_by,
         )
 
 
@@ -215,8 +240,8 @@ def _decided_by(row: dict[str, Any], group: Group, sizes: Mapping[int, ClassSize
 def _name(row: dict[str, Any], kind: Kind) -> str:
     if kind == Kind.PRIMER and row["items"] > 1:
         return f"{row['prefixes']} prefixes"
-    if kind == Kind.PLAIN and row["classes"] > 1:
-        return f"{row['classes']} classes, unprimed"
+    if row["classes"] > 1:
+        return f"{row['classes']} classes" if kind == Kind.PRIMED else f"{row['classes']} classes, unprimed"
     return str(row["class_name"])
 
 

@@ -14,8 +14,9 @@ class PlannedJob:
 
     `lifetime`: that of its marks, None where nothing is marked; `primer`: the number of the job that it waits for;
     `decided_by`: what its size was decided by, a constraint of `core.sizing` or "least_cost" ("one_each" for primers,
-    "backlog" where it is all there is, "unpriced"); `send_at`: when it is expected to go; `ready_by`: when its results
-    are there as surely as was asked for, one repair included; `prediction_basis`: what the predicted reads rest on.
+    "backlog" where it is all there is, "unpriced"). `send_at`: when it is expected to go; `ends_by`, `ready_by`: when
+    it has ended, and its results are there, repaired once, as surely as was asked for. `prediction_basis`: what the
+    predicted reads rest on.
     """
 
     number: int
@@ -34,4 +35,5 @@ class PlannedJob:
     predicted_write_tokens: int
     prediction_basis: Basis | None
     send_at: datetime
+    ends_by: datetime
     ready_by: datetime | None

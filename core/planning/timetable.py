@@ -23,11 +23,9 @@ def timetable(plan: Plan) -> pl.DataFrame:
     `lane`: the class, or what the job is called where it carries several; `part`: the job's role, or `ALLOWANCE`.
     """
     rows: list[tuple[object, ...]] = []
-    for job, times in zip(plan.jobs, plan.timing.jobs, strict=True):
-        ends = times.ends_by or times.ready_by
-        if ends is None:
-            continue
-        rows.append((job.class_name, job.role, times.send_at, ends, 1, job.items))
-        if times.ready_by is not None and times.ready_by > ends:
-            rows.append((job.class_name, ALLOWANCE, ends, times.ready_by, 1, job.items))
+    for job in plan.jobs:
+        lane = f"Primer: {job.class_name}" if job.role == "primer" else job.class_name
+        rows.append((lane, job.role, job.send_at, job.ends_by, 1, job.items))
+        if job.ready_by is not None and job.ready_by > job.ends_by:
+            rows.append((lane, ALLOWANCE, job.ends_by, job.ready_by, 1, job.items))
     return pl.DataFrame(rows, schema=TIMETABLE_SCHEMA, orient="row")

@@ -32,6 +32,24 @@ def test_a_passing_failure_primes_once_more_with_another_item(make_bench: MakeBe
     assert bench.run().statuses() == {"complete": 10}
 
 
+def test_a_second_primer_costs_what_the_first_did(make_bench: MakeBench) -> None:
+    """It has a price, so that a budget knows it: held by the account, it is released like any other."""
+    bench = make_bench(error_rate=1.0)
+    primer, body = bench.submit(*shared("alpha", 10))
+    bench.tick()
+    bench.tick(minutes=5)
+    bench.server_changes(error_rate=0.0)
+    bench.faults.creates.append(CreateFault.CREDIT_TOO_LOW)
+    (again,) = bench.jobs().filter(pl.col("parent_job_id") == primer)["job_id"]
+    bench.run_until(again, "held")
+    assert bench.job(again)["predicted_usd"] == bench.job(primer)["predicted_usd"] > 0
+
+    actions.release(bench.workspace, again, now=bench.clock.now)
+    bench.run()
+
+    assert (bench.attempts(body)["cache_read_tokens"] > 0).all()
+
+
 def test_bodies_of_one_class_are_primed_again_together(make_bench: MakeBench) -> None:
     """However many bodies wait for the failed primer, one more primer is made, and all of them read its entry."""
     bench = make_bench({"max_job_requests": 6}, error_rate=1.0)
@@ -207,3 +225,53 @@ def test_an_unprimed_body_does_not_wait(bench: Bench) -> None:
     bench.tick()
 
     assert sorted(bench.jobs()["state"]) == ["running", "running", "waiting"]
+
+
+def test_small_classes_share_a_body_and_each_reads_its_own_entry(bench: Bench) -> None:
+    """A job costs a look whatever is in it: three primed classes go as one body, which all of them warmed."""
+    primer, body = bench.submit(*shared("alpha", 8), *shared("beta", 6), *shared("gamma", 5))
+
+    assert bench.run().statuses() == {"complete": 19}
+    sent = bench.attempts(body)
+    assert bench.job(primer)["item_count"] == 3
+    assert sent["class_id"].n_unique() == 3
+    assert bench.job(body)["class_id"] is None
+    assert (sent["cache_read_tokens"] > 0).all()
+    learned = actions.cache_plan(bench.workspace, now=bench.clock.now).history
+    assert [one.jobs for one in learned] == [1, 1, 1]
+    assert {one.actual for one in learned} == {1.0}
+
+
+def test_one_refused_canary_holds_its_own_class_and_the_others_go_on(bench: Bench) -> None:
+    """Classes that share a body share no fault: nobody waits for a request that somebody else has to mend."""
+    primer, body = bench.submit(*shared("alpha", 6, max_tokens=TOO_MANY), *shared("beta", 9))
+    before = bench.job(body)
+    bench.run()
+
+    (held,) = bench.jobs().filter(state="held")["job_id"]
+    assert held != body
+    assert bench.state(body)[0] == "done"
+    assert (bench.job(held)["item_count"], bench.job(body)["item_count"]) == (5, 8)
+    assert bench.job(held)["predicted_usd"] + bench.job(body)["predicted_usd"] == before["predicted_usd"]
+    assert set(bench.attempts(held)["item_id"].str.head(5)) == {"alpha"}
+    assert (bench.attempts(body)["cache_read_tokens"] > 0).all()
+    assert len(bench.server.bodies[-1]) == bench.job(body)["body_bytes"]
+
+    actions.release(bench.workspace, held, now=bench.clock.now)
+    bench.run()
+    assert marks(bench.server.requests[-1]) == 0
+
+
+def test_classes_of_one_body_are_primed_again_where_their_entry_failed(make_bench: MakeBench) -> None:
+    """A passing failure of every canary takes one more item of each class, and the shared body reads after that."""
+    bench = make_bench(error_rate=1.0)
+    _, body = bench.submit(*shared("alpha", 8), *shared("beta", 8))
+    bench.tick()
+    bench.tick(minutes=5)
+    bench.server_changes(error_rate=0.0)
+    bench.run()
+
+    assert bench.jobs().filter(pl.col("role") == "primer")["item_count"].to_list() == [2, 2]
+    rest = bench.attempts(body)
+    assert rest.height == 12
+    assert (rest["cache_read_tokens"] > 0).all()

@@ -1,17 +1,18 @@
 -- What caching did: the lessons for the next plan, and predicted beside actual.
 
 -- name: primed_history
--- Primed bodies that ended, oldest first: the share of their cached tokens that was read, and what was predicted.
+-- Primed bodies that ended, oldest first, class by class where several share one: the share of their cached tokens that
+-- was read, and what was predicted.
 SELECT *, read_tokens / (read_tokens + write_tokens) AS hit_rate
-FROM (SELECT j.job_id, j.class_id, c.name AS class_name, j.model, j.submitted_at, j.item_count AS items,
+FROM (SELECT j.job_id, a.class_id, c.name AS class_name, a.model, j.submitted_at, count(*) AS items,
              j.predicted_read_tokens / nullif(j.predicted_read_tokens + j.predicted_write_tokens, 0)
                  AS predicted_hit_rate,
              sum(coalesce(a.cache_read_tokens, 0))::DOUBLE AS read_tokens,
              sum(coalesce(a.cache_write_5m_tokens, 0) + coalesce(a.cache_write_1h_tokens, 0))::DOUBLE AS write_tokens
       FROM job j
       JOIN attempt a USING (job_id)
-      LEFT JOIN class c ON c.class_id = j.class_id
-      WHERE j.role = 'body' AND j.state = 'done' AND j.primer_job_id IS NOT NULL AND j.class_id IS NOT NULL
+      LEFT JOIN class c ON c.class_id = a.class_id
+      WHERE j.role = 'body' AND j.state = 'done' AND j.primer_job_id IS NOT NULL
       GROUP BY ALL)
 WHERE read_tokens + write_tokens > 0
 ORDER BY submitted_at, job_id

@@ -144,10 +144,10 @@ WHERE job_id = $job_id AND outcome IS NULL
 SELECT a.item_id FROM attempt a JOIN item i USING (item_id) WHERE a.job_id = $job_id
 ORDER BY i.import_id DESC, i.payload_offset DESC LIMIT $items
 
--- name: add_half
--- A job for the last items of one that was too large.
+-- name: add_part
+-- A job like another one, for some of its items.
 INSERT INTO job BY NAME
-SELECT $new_id AS job_id, plan_id, parent_job_id, primer_job_id, role, class_id, model, 'planned' AS state,
+SELECT $new_id AS job_id, plan_id, parent_job_id, primer_job_id, role, class_id, model, state,
        $items AS item_count, body_bytes, (predicted_usd * $items / item_count)::DECIMAL(18, 9) AS predicted_usd,
        (predicted_plain_usd * $items / item_count)::DECIMAL(18, 9) AS predicted_plain_usd, cache_ttl,
        predicted_read_tokens * $items // item_count AS predicted_read_tokens,
@@ -155,13 +155,23 @@ SELECT $new_id AS job_id, plan_id, parent_job_id, primer_job_id, role, class_id,
        send_at, ready_by, place, $now::TIMESTAMPTZ AS created_at, $items AS processing, cancel_requested_at, simulated
 FROM job WHERE job_id = $job_id
 
--- name: set_half
--- A job that was too large goes with the items that are left to it.
-UPDATE job SET state = 'planned', reason = $reason, predicted_usd = job.predicted_usd - half.predicted_usd,
-               predicted_plain_usd = job.predicted_plain_usd - half.predicted_plain_usd,
-               predicted_read_tokens = job.predicted_read_tokens - half.predicted_read_tokens,
-               predicted_write_tokens = job.predicted_write_tokens - half.predicted_write_tokens
-FROM job half WHERE job.job_id = $job_id AND half.job_id = $new_id
+-- name: take_part
+-- What is predicted of a job is less by that of the part taken from it.
+UPDATE job SET predicted_usd = job.predicted_usd - taken.predicted_usd,
+               predicted_plain_usd = job.predicted_plain_usd - taken.predicted_plain_usd,
+               predicted_read_tokens = job.predicted_read_tokens - taken.predicted_read_tokens,
+               predicted_write_tokens = job.predicted_write_tokens - taken.predicted_write_tokens
+FROM job taken WHERE job.job_id = $job_id AND taken.job_id = $new_id
+
+-- name: items_reading
+-- The items of a job that use one of these innermost entries.
+SELECT item_id FROM attempt WHERE job_id = $job_id AND list_contains($entry_ids::VARCHAR[], entry_id) ORDER BY item_id
+
+-- name: price_alike
+-- A job that does once more what another one did is predicted to cost as much an item.
+UPDATE job SET predicted_usd = (alike.predicted_usd * job.item_count / alike.item_count)::DECIMAL(18, 9),
+               predicted_plain_usd = (alike.predicted_plain_usd * job.item_count / alike.item_count)::DECIMAL(18, 9)
+FROM job alike WHERE job.job_id = $job_id AND alike.job_id = $alike_id
 
 -- name: entry_primers
 -- Every primer item of a body's plan, by the cache entries that it writes: the canaries of what uses those.
@@ -219,9 +229,10 @@ UPDATE attempt SET job_id = $to_job_id, custom_id = incoming.custom_id
 FROM incoming WHERE attempt.job_id = $from_job_id AND attempt.item_id = incoming.item_id
 
 -- name: wait_for
--- The bodies of a class wait for another primer.
+-- The bodies that read one of these entries wait for another primer.
 UPDATE job SET primer_job_id = $new_job_id
-WHERE primer_job_id = $old_job_id AND class_id = $class_id AND state = 'waiting'
+WHERE primer_job_id = $old_job_id AND state = 'waiting'
+  AND job_id IN (SELECT job_id FROM attempt WHERE list_contains($entry_ids::VARCHAR[], entry_id))
 
 -- name: set_reason
 -- Why a job does not move on just now.

@@ -1,0 +1,1 @@
+"""When jobs go, and whether their results are there in time: deadlines, the window, a whole backlog. Pure."""

@@ -1,0 +1,1 @@
+"""How big a job should be, and what a workspace learned that decides it. Pure."""
