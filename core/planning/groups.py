@@ -81,24 +81,32 @@ def in_sending_order(items: pl.DataFrame, needs: Needs) -> pl.DataFrame:
 
 
 def pack(items: pl.DataFrame, places: Collection[int]) -> pl.DataFrame:
-    """Put the primed groups at these places together where model, lifetime and deadline agree; places count anew.
+    """Put the small groups of bodies at these places together where deadline and lifetime agree; places count anew.
 
     Every job costs something beside its items, and once the entries are written a body may read any number of them.
+    What carries no marks goes along with what does.
     """
     together = pl.col("place").is_in(list(places))
-    first = pl.col("place").min().over("model", "lifetime", "deadline", together)
+    lifetime = pl.coalesce("lifetime", pl.col("lifetime").drop_nulls().first().over("deadline", together))
     return (
-        items.with_columns(group=pl.when(together).then(first).otherwise("place"))
+        items.with_columns(together=together, life=pl.when(together).then(lifetime))
+        .with_columns(
+            kind=pl.when("together", pl.col("life").is_not_null()).then(Kind.PRIMED).otherwise("kind"),
+            group=pl.when("together")
+            .then(pl.col("place").min().over("deadline", "life", "together"))
+            .otherwise("place"),
+        )
         .sort("kind", "group", "place", maintain_order=True)
         .with_columns(place=pl.struct("kind", "group").rle_id().cast(pl.Int64))
+        .drop("together", "life")
     )
 
 
 def groups_of(items: pl.DataFrame) -> list[Group]:
     """The groups of items that are in sending order."""
     rows = items.group_by("place", maintain_order=True).agg(
-        pl.first("kind", "class_name", "model", "lifetime", "once_usd"),
-        pl.first("class_id"),
+        pl.first("kind", "class_id", "class_name", "model", "once_usd"),
+        pl.col("lifetime").drop_nulls().first(),
         pl.min("deadline"),
         pl.col("component").unique(maintain_order=True).alias("components"),
         classes=pl.col("class_id").n_unique(),

@@ -1,7 +1,7 @@
 """The plan of a backlog: which items go into which jobs, primed or plain, how large, when and at what price. Pure."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -41,7 +41,8 @@ class Plan:
 
     `assignments`: columns item_id, class_id, model, job (number), marks, split_chars, entry_id; `caching`: how each
     class meets the cache, and why; `second_round_usd`: see `CachePlan`. `sizes`: how large the jobs of each group of
-    bodies are, and why, the dearest first; `timing`: when they go and come back. `needs` and `evidence`: what the plan
+    bodies are, and why, the dearest first; `alone`: the same of each small group that shares its jobs, as if it did not;
+    `timing`: when they go and come back. `needs` and `evidence`: what the plan
     was made for, and from.
     """
 
@@ -51,6 +52,7 @@ class Plan:
     caching: tuple[ClassCaching, ...]
     second_round_usd: Decimal
     sizes: tuple[ClassSize, ...]
+    alone: tuple[ClassSize, ...]
     timing: Timing
     needs: Needs
     evidence: Evidence
@@ -119,7 +121,7 @@ def draft_plan(
     )
     sizing = Sizing(settings=settings, evidence=known, needs=asked, now=now)
     items = in_sending_order(caching.items.drop("chain", "depths", "overheads"), asked)
-    items, groups, sizes = _packed(items, sizing)
+    items, groups, sizes, alone = _packed(items, sizing)
     limits = {group.place: _most(group, sizes, settings) for group in groups}
     timing = time_groups(groups, sizes, {place: limits[place] for place in sizes}, sizing)
     items = _with_jobs(items, groups, limits, timing, settings)
@@ -131,7 +133,8 @@ def draft_plan(
         classes=_classes(backlog),
         caching=caching.classes,
         second_round_usd=caching.second_round_usd,
-        sizes=tuple(sorted(sizes.values(), key=_dearness, reverse=True)),
+        sizes=_dearest_first(sizes.values()),
+        alone=_dearest_first(alone),
         timing=timing,
         needs=asked,
         evidence=known,
@@ -139,17 +142,19 @@ def draft_plan(
     )
 
 
-def _dearness(size: ClassSize) -> float:
-    return (size.group.item_usd or 0.0) * size.group.items
+def _dearest_first(sizes: Iterable[ClassSize]) -> tuple[ClassSize, ...]:
+    return tuple(sorted(sizes, key=lambda size: (size.group.item_usd or 0.0) * size.group.items, reverse=True))
 
 
-def _packed(items: pl.DataFrame, sizing: Sizing) -> tuple[pl.DataFrame, list[Group], dict[int, ClassSize]]:
-    """The items with small classes put together (see `pack`), their groups, and the sizes of those of bodies."""
+def _packed(
+    items: pl.DataFrame, sizing: Sizing
+) -> tuple[pl.DataFrame, list[Group], dict[int, ClassSize], list[ClassSize]]:
+    """The items with small groups put together (see `pack`), the groups, sizes of those of bodies, and of the small."""
     sizes = _sizes(groups_of(items), sizing)
-    small = {place for place, size in sizes.items() if size.group.kind == Kind.PRIMED and size.decided_by == "backlog"}
+    small = {place: size for place, size in sizes.items() if size.decided_by == "backlog"}
     items = pack(items, small)
     groups = groups_of(items)
-    return items, groups, _sizes(groups, sizing)
+    return items, groups, _sizes(groups, sizing), list(small.values())
 
 
 def _sizes(groups: Sequence[Group], sizing: Sizing) -> dict[int, ClassSize]:
@@ -189,7 +194,8 @@ def _jobs(
         items.join(primers, on="component", how="left", maintain_order="left")
         .group_by("job", maintain_order=True)
         .agg(
-            pl.first("place", "class_id", "class_name", "model", "lifetime"),
+            pl.first("place", "class_id", "class_name", "model"),
+            pl.col("lifetime").drop_nulls().first(),
             pl.sum("sent", "read_tokens", "write_tokens"),
             pl.max("primer"),
             items=pl.len(),
@@ -203,7 +209,7 @@ def _jobs(
     )
     for row in rows.iter_rows(named=True):
         group, when = groups[row["place"]], times[row["job"]]
-        primed = group.kind == Kind.PRIMED
+        primed = group.kind == Kind.PRIMED and row["lifetime"] is not None
         yield PlannedJob(
             number=row["job"],
             role="primer" if group.kind == Kind.PRIMER else "body",
@@ -240,8 +246,8 @@ def _decided_by(row: dict[str, Any], group: Group, sizes: Mapping[int, ClassSize
 def _name(row: dict[str, Any], kind: Kind) -> str:
     if kind == Kind.PRIMER and row["items"] > 1:
         return f"{row['prefixes']} prefixes"
-    if row["classes"] > 1:
-        return f"{row['classes']} classes" if kind == Kind.PRIMED else f"{row['classes']} classes, unprimed"
+    if kind != Kind.PRIMER and row["classes"] > 1:
+        return f"{row['classes']} classes" if row["lifetime"] else f"{row['classes']} classes, unprimed"
     return str(row["class_name"])
 
 

@@ -46,7 +46,7 @@ def size_study(group: Group, sizing: Sizing) -> SizeStudy:
         return SizeStudy(size=size, curve=pl.DataFrame(schema={"items": pl.Int64}), on_time=None)
     items = _sizes(size.recommendation, size.items)
     parts = size.costs.parts(items)
-    timed = np.unique(np.append(items[:: max(len(items) // _TIMED, 1)], items[-1]))
+    timed = np.unique([*items[:: max(len(items) // _TIMED, 1)], items[-1], size.items])
     hours = [float(sizing.turnaround(group, int(n)).quantile(sizing.needs.confidence)) / _HOUR for n in timed]
     window = None if group.deadline is None else (group.deadline - sizing.now).total_seconds()
     chances = None if window is None else np.array([_chance(group, sizing, int(n), window) for n in timed])
@@ -63,8 +63,9 @@ def size_study(group: Group, sizing: Sizing) -> SizeStudy:
                 "on_time": None if chances is None else _between(items, timed, chances),
             },
             schema_overrides={"on_time": pl.Float64},
-        ),
-        on_time=None if window is None else _chance(group, sizing, size.items, window),
+            # Jobs so large that they would never get done have no cost to draw.
+        ).filter(pl.col("rerun_usd").is_finite()),
+        on_time=None if chances is None else float(np.interp(size.items, timed, chances)),
     )
 
 

@@ -140,7 +140,7 @@ def check(made: Plan, items: pl.DataFrame, settings: Settings) -> None:
         marks = sum(row["overheads"][block] for row in sent.iter_rows(named=True) for block in row["marks"])
         exact = len('{"requests":[]}') - 1 + sent.select(each.sum()).item() + marks
         assert exact == job.body_bytes <= settings.max_job_bytes
-        assert [job.lifetime is not None] == (inside["marks"].list.len() > 0).unique().to_list()
+        assert (job.lifetime is not None) == (inside["marks"].list.len() > 0).any()
         assert (job.primer is not None) == (job.role == "body" and job.lifetime is not None)
         assert (job.class_id is None) == (inside["class_id"].n_unique() > 1)
     order = [job.role for job in made.jobs]
@@ -230,14 +230,22 @@ def test_where_caching_cannot_pay_nothing_is_marked(change: dict[str, Any]) -> N
     assert made.predicted_usd == made.predicted_plain_usd
 
 
-def test_unprimed_classes_of_a_model_go_together() -> None:
-    """Small classes do not make small jobs; models are kept apart."""
+def test_small_groups_share_a_job_whatever_their_model_and_marks() -> None:
+    """Every job costs a look: what is small goes together, behind one primer where there is one."""
     small = {"items": 2, "prefix_chars": 100}
-    made = plan(backlog(small, small, small | {"model": MODELS[1]}))
+    (lone,) = plan(backlog(small, small, small | {"model": MODELS[1]})).jobs
+    primer, body = plan(backlog({}, {"model": MODELS[1]}, small)).jobs
 
-    assert [(4, None, "2 classes, unprimed"), (2, f"{2:016x}", "Class 2")] == [
-        (job.items, job.class_id, job.class_name) for job in made.jobs
-    ]
+    assert (lone.items, lone.class_id, lone.class_name, lone.model) == (6, None, "3 classes, unprimed", "several")
+    assert (body.items, body.class_name, body.model, body.primer) == (20, "3 classes", "several", primer.number)
+
+
+def test_without_a_fixed_cost_a_job_small_classes_stay_apart() -> None:
+    """Sharing a job saves nothing then, and a class of its own is easier to follow."""
+    items = backlog({"items": 400}, {"items": 400})
+    made = plan(items, replace(ORDINARY, job_cost_usd=Decimal(0), job_fault_rate=0.001))
+
+    assert {job.class_id for job in role(made, "body")} == {f"{number:016x}" for number in range(2)}
 
 
 def test_one_primer_carries_the_prefixes_of_all_models() -> None:
