@@ -31,7 +31,7 @@ run: env ## start the dashboard on the demo workspace (WORKSPACE=DIR for your ow
 	exec $(PY) -m streamlit run app.py $${port:+--server.port "$$port"}
 
 test: check ## set up, then run every check and every test with coverage
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report term $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --cov --cov-report term $(ARGS)
 
 check: dev ## format, lint, types and layers, without the tests
 	@$(PY) -m ruff format --check .

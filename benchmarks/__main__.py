@@ -3,7 +3,19 @@
 import sys
 from importlib import import_module
 
-NAMES = ("grouping", "executors", "field_order", "doctor", "results", "local_server", "planning", "pages")
+NAMES = (
+    "grouping",
+    "executors",
+    "field_order",
+    "doctor",
+    "results",
+    "local_server",
+    "planning",
+    "backlog_schedule",
+    "pages",
+    "simulation",
+    "sizing_study",
+)
 
 
 def main(names: list[str]) -> None:

@@ -101,9 +101,9 @@ def recorded(action: str, *about: str, needs: Role = Role.OPERATOR) -> Callable[
     return decorate
 
 
-def note(tx: Transaction, action: str, **subject: Any) -> None:
-    """Write down, within the transaction that does it, what the worker did by itself."""
-    tx.run("audit_begin", action=action, subject=_json(subject), outcome=Outcome.DONE, sentence=None, **_who(WORKER))
+def note(tx: Transaction, action: str, *, by: Actor = WORKER, **subject: Any) -> None:
+    """Write down, within the transaction that does it, what the worker did by itself or for a schedule."""
+    tx.run("audit_begin", action=action, subject=_json(subject), outcome=Outcome.DONE, sentence=None, **_who(by))
 
 
 def entries(store: Store, *, limit: int, actor: str | None = None) -> tuple[Entry, ...]:

@@ -1,4 +1,4 @@
-"""Exports: items, attempts, costs, the audit log or the results themselves as a CSV, Parquet or JSON Lines file."""
+"""Exports: tables, the audit log or the results themselves, as a CSV, Parquet or JSON Lines file."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,12 +16,18 @@ from core.store.statements import statements
 
 _MESSAGE = "message"
 
-_TABLES = {"items": "export_items", "attempts": "export_attempts", "costs": "export_costs", "audit": "export_audit"}
+_TABLES = {
+    "items": "export_items",
+    "attempts": "export_attempts",
+    "costs": "export_costs",
+    "predictions": "export_predictions",
+    "audit": "export_audit",
+}
 EXPORTS = (*_TABLES, "results")
 
 
 class UnknownExport(LotwiseError):
-    """This cannot be exported. Choose items, attempts, costs, audit or results."""
+    """This cannot be exported. Choose items, attempts, costs, predictions, audit or results."""
 
 
 class UnknownFormat(LotwiseError):

@@ -27,6 +27,8 @@ from core.jobs.settling import Settling, Suspect
 from core.jobs.states import JobState
 from core.jobs.steps import ACTIVE, Steps
 from core.prices import PriceBook
+from core.recurring.keeping import Keeping
+from core.recurring.runs import Runs
 from core.settings import Settings
 from core.store import Store
 
@@ -60,6 +62,7 @@ class Worker:
         self._store, self._folder, self._gateway = store, folder, gateway
         self._book, self._settings, self._clock = book, settings, clock
         self._handover = handover
+        self._keeping = Keeping(Runs(store=store, folder=folder, gateway=gateway, book=book, settings=settings))
         self._forgetting = Forgetting(store, folder)
         self._settling = Settling(
             store,
@@ -89,7 +92,7 @@ class Worker:
             gateway=gateway,
             book=book,
             clock=clock,
-            rest=timedelta(seconds=self._poll_seconds()),
+            rest=timedelta(seconds=self.poll_seconds),
             turn=self._turn,
         )
         store.write(lambda tx: tx.run("close_interrupted_imports"))
@@ -132,6 +135,7 @@ class Worker:
             self.trouble = self._import_trouble or self.history.trouble
             self._steps.doubt_unfinished_calls()
             close_called_off(self._store, now=self._clock())
+            self._keep_schedules()
             jobs = self._store.query("jobs_in", states=list(ACTIVE))
             for job in jobs.iter_rows(named=True):
                 if self._stopping.is_set():
@@ -168,6 +172,12 @@ class Worker:
         """Running batches that may be second ones of jobs whose reply was lost."""
         return self._settling.suspects
 
+    def _keep_schedules(self) -> None:
+        try:
+            self._keeping.keep(now=self._clock())
+        except LotwiseError as error:
+            self.trouble = str(error)
+
     def _watch(self) -> None:
         try:
             self._settling.watch(now=self._clock())
@@ -197,9 +207,11 @@ class Worker:
     def _pause(self, active: int) -> float:
         if not active:
             return _IDLE_SECONDS
-        return self._poll_seconds()
+        return self.poll_seconds
 
-    def _poll_seconds(self) -> float:
+    @property
+    def poll_seconds(self) -> float:
+        """Seconds between two looks at running batches."""
         return _SIMULATED_POLL_SECONDS if self._gateway.simulated else self._settings.poll_seconds
 
     def _count(self) -> None:
@@ -230,7 +242,7 @@ class Worker:
             return
         self._import_trouble = None
         if path.parent == inbox_folder(self._folder):
-            about = {"name": path.name, "import_id": report.import_id, "added": report.added}
+            about: dict[str, Any] = {"name": path.name, "import_id": report.import_id, "added": report.added}
             self._store.write(lambda tx: note(tx, "import", **about))
             if self._settings.metadata_only and not report.torn:
                 path.unlink()

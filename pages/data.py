@@ -9,20 +9,32 @@ import polars as pl
 import streamlit as st
 
 from core import actions
+from core.actions.simulation import Comparison, Stage
 from core.caching.class_caching import ClassCaching
 from core.checkup import examine_waiting
 from core.doctor.examination import Examination
+from core.gateway import ONE_HOUR
 from core.handover.handover import Standing
 from core.history.naming_anew import Naming
 from core.intake.payloads import PayloadReader
+from core.jobs.drifts import drifts_of
 from core.jobs.hit_rates import ClassHitRate
 from core.jobs.hit_rates import hit_rates as hit_rates_of
+from core.jobs.predictions import learn_sizing
 from core.jobs.slices import Slice
 from core.jobs.spending import Check
+from core.planning.class_size import ClassSize
+from core.planning.needs import Needs
 from core.planning.plan import NothingToPlan, Plan
+from core.planning.size_study import SizeStudy
 from core.prices import UnknownModel, UnpricedModel
 from core.requests.passages import Passage, passages
 from core.requests.request import parse_params
+from core.schedule.rhythm import Need, parse_need
+from core.simulation.outcome import Distribution
+from core.simulation.scenario import Scenario
+from core.sizing.drift import Drift
+from core.sizing.evidence import Evidence
 from core.store import Store
 from core.workspace import Workspace
 from pages import formats
@@ -52,19 +64,29 @@ def standing() -> dict[str, Any]:
     return row("standing", running=RUNNING, stopped=STOPPED) or {}
 
 
-def plan() -> Plan | None:
-    """The draft plan of the backlog, or None where nothing waits.
+def plan(needs: Needs | None = None) -> Plan | None:
+    """The draft plan of the backlog that meets these needs, or None where nothing waits.
 
     Worked out again when the store moves on, and every hour for its prices.
     """
     opened = workspace()
-    return _plan(opened, str(opened.folder), opened.store.version, _hour())
+    return _plan(opened, str(opened.folder), opened.store.version, _hour(), needs if needs != Needs() else None)
 
 
-def plan_check() -> Check:
-    """How the draft plan would meet the budgets; worked out again when the store moves on, and every hour."""
+def plan_check(needs: Needs | None = None) -> Check:
+    """How that plan would meet the budgets; worked out again when the store moves on, and every hour."""
     opened = workspace()
-    return _plan_check(opened, str(opened.folder), opened.store.version, _hour())
+    return _plan_check(opened, str(opened.folder), opened.store.version, _hour(), needs)
+
+
+def sizes(of: Plan) -> tuple[ClassSize, ...]:
+    """What can be sized of a plan: its groups, and the classes that share jobs in them, each as if alone."""
+    return (*of.sizes, *of.alone)
+
+
+def study(of: Plan, place: int, needs: Needs) -> SizeStudy:
+    """What is at this place among the sizes of the plan, under other needs: milliseconds, no read."""
+    return actions.study_size(workspace(), of, sizes(of)[place], needs=needs, now=formats.now())
 
 
 def classes(
@@ -97,6 +119,30 @@ def hit_rates() -> dict[str, ClassHitRate]:
     """What was read of what could be read, by class id, for every class that had a primed job."""
     store = workspace().store
     return _hit_rates(store, str(workspace().folder), store.version, _hour())
+
+
+def drifts() -> tuple[Drift, ...]:
+    """What left what was learned of it in the last 30 days, newest first."""
+    opened = workspace()
+    return _drifts(opened, str(opened.folder), opened.store.version, _hour())
+
+
+def cadence(
+    need: Need, *, confidence: float, classes: tuple[str, ...], items_a_day: float | None, zone: str
+) -> actions.Recommended:
+    """The cadence for recurring work; worked out again when the store moves on, and every hour.
+
+    Raises `NothingRecurs` and `NeededSooner`.
+    """
+    opened = workspace()
+    asked = (str(need), confidence, classes, items_a_day, zone)
+    return _cadence(opened, str(opened.folder), opened.store.version, _hour(), asked)
+
+
+def evidence() -> Evidence:
+    """What the jobs taught so far about times, faults, output and hit rates."""
+    opened = workspace()
+    return _evidence(opened, str(opened.folder), opened.store.version, _hour())
 
 
 def input_rates() -> dict[str, float]:
@@ -163,6 +209,25 @@ def handover() -> Standing:
 def class_models() -> list[str]:
     """Every model that a class runs on, for filters and prices."""
     return read("class_models")["model"].to_list()
+
+
+def priced_models() -> list[str]:
+    """Every model that has a price today, for scenarios."""
+    book, priced = workspace().book, []
+    for model in book.models():
+        with suppress(UnpricedModel):
+            book.rates(model.id, at=formats.now())
+            priced.append(model.id)
+    return priced
+
+
+def what_if(days: int, scenario: Scenario) -> tuple[Stage, Comparison]:
+    """The last days simulated under a scenario, and as they were. Raises `NothingToSimulate`."""
+    opened = workspace()
+    key = (str(opened.folder), opened.store.version, _hour(), days)
+    found = _stage(opened, *key)
+    simulated = _simulated(found, *key, scenario)
+    return found, Comparison(scenario=simulated, baseline=_as_it_is(found, *key), actual=found.actual)
 
 
 def class_names() -> list[str]:
@@ -237,6 +302,22 @@ def _hit_rates(_store: Store, folder: str, version: int, hour: str) -> dict[str,
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
+def _evidence(_workspace: Workspace, folder: str, version: int, hour: str) -> Evidence:
+    return learn_sizing(
+        _workspace.store,
+        now=formats.now(),
+        scale=ONE_HOUR / _workspace.gateway.cache_lifetime,
+        void_rate=_workspace.settings.job_fault_rate,
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _drifts(_workspace: Workspace, folder: str, version: int, hour: str) -> tuple[Drift, ...]:
+    scale = ONE_HOUR / _workspace.gateway.cache_lifetime
+    return drifts_of(_workspace.store, now=formats.now(), scale=scale)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
 def _examination(_workspace: Workspace, folder: str, waits: str, hour: str) -> Examination:
     return examine_waiting(_workspace.store, _workspace.folder, _workspace.book, now=formats.now())
 
@@ -265,13 +346,50 @@ def _naming(_workspace: Workspace, folder: str, version: int, text: str) -> Nami
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _plan(_workspace: Workspace, folder: str, version: int, hour: str) -> Plan | None:
+def _plan(_workspace: Workspace, folder: str, version: int, hour: str, needs: Needs | None) -> Plan | None:
     try:
-        return actions.preview_plan(_workspace, now=formats.now())
+        return actions.preview_plan(_workspace, now=formats.now(), needs=needs)
     except NothingToPlan:
         return None
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _plan_check(_workspace: Workspace, folder: str, version: int, hour: str) -> Check:
-    return actions.check_plan(_workspace, plan(), now=formats.now())
+def _plan_check(_workspace: Workspace, folder: str, version: int, hour: str, needs: Needs | None) -> Check:
+    return actions.check_plan(_workspace, plan(needs), now=formats.now())
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _cadence(
+    _workspace: Workspace,
+    folder: str,
+    version: int,
+    hour: str,
+    asked: tuple[str, float, tuple[str, ...], float | None, str],
+) -> actions.Recommended:
+    need, confidence, classes, items_a_day, zone = asked
+    return actions.recommend_cadence(
+        _workspace,
+        need=parse_need(need),
+        now=formats.now(),
+        confidence=confidence,
+        classes=classes,
+        items_a_day=items_a_day,
+        zone=zone,
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _stage(_workspace: Workspace, folder: str, version: int, hour: str, days: int) -> Stage:
+    return actions.stage_workspace(_workspace, now=formats.now(), days=days)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _as_it_is(_found: Stage, folder: str, version: int, hour: str, days: int) -> dict[str, Distribution]:
+    return actions.as_it_is(_found)
+
+
+@st.cache_resource(show_spinner=False, max_entries=100)
+def _simulated(
+    _found: Stage, folder: str, version: int, hour: str, days: int, scenario: Scenario
+) -> dict[str, Distribution]:
+    return actions.simulated(_found, scenario)

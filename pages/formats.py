@@ -36,6 +36,13 @@ def percent(share: Number | None, *, signed: bool = False) -> str:
     return f"{share * 100:{'+' if signed else ''}.1f}%"
 
 
+def chance(share: Number | None) -> str:
+    """A probability as a percentage; what is nearly sure is not called sure."""
+    if share is not None and share > 0.9995:
+        return ">99.9%"
+    return "<0.1%" if share is not None and share < 0.0005 else percent(share)
+
+
 def count(value: int | None) -> str:
     """A whole number with separators."""
     return UNKNOWN if value is None else f"{value:,}"
@@ -65,6 +72,16 @@ def span(seconds: Number | None) -> str:
 def moment(at: datetime | None) -> str:
     """A stored instant in the reader's time zone."""
     return UNKNOWN if at is None else f"{at.astimezone(zone()):%d %b %Y, %H:%M}"
+
+
+def clock(at: datetime | None) -> str:
+    """The same where its day stands beside it: Sun 09:05."""
+    return UNKNOWN if at is None else f"{at.astimezone(zone()):%a %H:%M}"
+
+
+def day(at: datetime | None) -> str:
+    """The day of an instant in the reader's time zone: 22 Nov."""
+    return UNKNOWN if at is None else f"{at.astimezone(zone()):%-d %b}"
 
 
 def zone() -> ZoneInfo:

@@ -62,6 +62,11 @@ def _for_operators(options: dict[str, Any]) -> dict[str, Any]:
     return options | {"disabled": True, "help": say("sign_in.viewer_help")}
 
 
+def legible_sliders() -> None:
+    """Write the values of this page's sliders as its text: in the primary colour they are too faint on dark ground."""
+    st.html("<style>[data-testid=stSliderThumbValue] { color: inherit; }</style>")
+
+
 def empty(name: str, *, page: str | None = None) -> None:
     """What stands where there is nothing to show: why, and what to do next."""
     with st.container(border=True, key=f"{name}-empty"):

@@ -14,10 +14,13 @@ page = st.navigation(
     [
         st.Page("overview.py", title=say("nav.overview"), help=say("nav.overview_help"), default=True),
         st.Page("backlog.py", title=say("nav.backlog"), help=say("nav.backlog_help")),
+        st.Page("sizing.py", title=say("nav.sizing"), help=say("nav.sizing_help")),
         st.Page("classes.py", title=say("nav.classes"), help=say("nav.classes_help")),
         st.Page("jobs.py", title=say("nav.jobs"), help=say("nav.jobs_help")),
+        st.Page("schedule.py", title=say("nav.schedule"), help=say("nav.schedule_help")),
         st.Page("results.py", title=say("nav.results"), help=say("nav.results_help")),
         st.Page("trends.py", title=say("nav.trends"), help=say("nav.trends_help")),
+        st.Page("what_if.py", title=say("nav.what_if"), help=say("nav.what_if_help")),
         st.Page("history.py", title=say("nav.history"), help=say("nav.history_help")),
         st.Page("audit.py", title=say("nav.audit"), help=say("nav.audit_help")),
     ],
@@ -41,6 +44,11 @@ if trouble := workspace().worker.trouble:
     st.warning(literal(trouble), title=say("app.trouble_title"), icon=":material/sync_problem:")
 if troubled := data.read("sinks")["trouble"].drop_nulls().len():
     st.warning(say("app.sinks", sinks=formats.count(troubled)), icon=":material/sync_problem:")
+if (refused := data.read("schedules_refused").row(0, named=True))["schedules"]:
+    st.warning(
+        say("app.schedules", schedules=formats.count(refused["schedules"]), name=refused["name"]),
+        icon=":material/event_busy:",
+    )
 if waits["stopped_jobs"]:
     st.warning(
         say("app.health", reason=waits["stopped_reason"]) if waits["stopped_reason"] else say("app.health_no_reason"),

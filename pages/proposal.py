@@ -1,49 +1,27 @@
 """The classes of the backlog and the jobs that would send them, up to the one button that commits."""
 
-from datetime import timedelta
-
 import polars as pl
 import streamlit as st
 
-from core import actions
 from core.planning.plan import Plan
-from pages import confirm, data, formats, frame, pictures
+from pages import data, formats, frame, pictures, submission
 from pages.session import workspace
 from pages.words import plain, say, term
 
-_ASKED = "submit-asked"
-_SUBMITTED = "submit-done"
 _OPENED = "class-opened"
-_IN_SIGHT = timedelta(minutes=10)
 
 
 def show() -> None:
     """Draw classes and plan; submit on the button and its confirmation."""
     with frame.refusals():
-        _submitted()
+        submission.done()
         plan = data.plan()
         if plan is None:
             frame.empty("backlog")
             return
         _classes(plan)
         _jobs(plan)
-        if st.session_state.get(_ASKED):
-            _confirm(plan)
-
-
-def _submitted() -> None:
-    """What was just submitted: it stays while the page follows the worker, until the next plan is asked for."""
-    jobs, at = st.session_state.get(_SUBMITTED, (0, None))
-    if at is not None and formats.now() - at < _IN_SIGHT:
-        with st.container(border=True, key="submitted"):
-            st.success(say("backlog.submitted", jobs=jobs), icon=":material/send:")
-            st.page_link("jobs.py", label=say("backlog.submitted_link"), icon=":material/arrow_forward:")
-
-
-def _unpriced(plan: Plan) -> None:
-    """Which items the figures leave out, because nobody knows their price."""
-    for model, items in plan.unpriced.items():
-        st.warning(say("backlog.unpriced", items=formats.count(items), model=model), icon=":material/sell:")
+        submission.asked(plan)
 
 
 def _classes(plan: Plan) -> None:
@@ -87,7 +65,7 @@ def _classes(plan: Plan) -> None:
 
 def _jobs(plan: Plan) -> None:
     st.header(say("backlog.plan"), anchor=False)
-    _unpriced(plan)
+    submission.unpriced(plan)
     jobs, dollars, plainly = len(plan.jobs), plan.predicted_usd, plan.predicted_plain_usd
     saved = plainly - dollars if dollars is not None and plainly is not None else None
     primers = sum(job.role == "primer" for job in plan.jobs)
@@ -113,16 +91,8 @@ def _jobs(plan: Plan) -> None:
         )
     assumed = formats.percent(workspace().settings.output_share)
     st.caption(say("backlog.plan_note", day=f"{formats.now():%d %b %Y}", share=assumed))
-    check = data.plan_check()
-    confirm.bars(check)
-    confirm.verdict(check)
-    frame.action_button(
-        say("backlog.submit", jobs=formats.count(jobs), dollars=formats.money(dollars)),
-        type="primary",
-        icon=":material/send:",
-        key="submit",
-        on_click=_ask,
-    )
+    submission.offer(plan)
+    st.page_link("sizing.py", label=say("backlog.sizing_link"), icon=":material/arrow_forward:")
     frame.table(
         pl.DataFrame(
             [
@@ -134,6 +104,8 @@ def _jobs(plan: Plan) -> None:
                     "body_bytes": job.body_bytes,
                     "predicted_usd": job.predicted_usd,
                     "predicted_plain_usd": job.predicted_plain_usd,
+                    "send_at": job.send_at,
+                    "ready_by": job.ready_by,
                 }
                 for job in plan.jobs
             ],
@@ -147,44 +119,9 @@ def _jobs(plan: Plan) -> None:
             "body_bytes": frame.number("backlog.columns.size", shape="bytes"),
             "predicted_usd": frame.dollars("backlog.columns.predicted"),
             "predicted_plain_usd": frame.dollars("backlog.columns.plain"),
+            "send_at": frame.instant("backlog.columns.send_at"),
+            "ready_by": frame.instant("backlog.columns.ready_by"),
         },
         alt=plain("backlog.plan_alt"),
         key="plan-table",
     )
-
-
-def _ask() -> None:
-    st.session_state.pop(_SUBMITTED, None)
-    st.session_state[_ASKED] = True
-
-
-def _forget() -> None:
-    st.session_state.pop(_ASKED, None)
-
-
-@st.dialog(say("backlog.submit_title"), on_dismiss=_forget)
-def _confirm(plan: Plan) -> None:
-    st.markdown(
-        say(
-            "backlog.submit_body",
-            items=formats.count(plan.items),
-            jobs=formats.count(len(plan.jobs)),
-            dollars=formats.money(plan.predicted_usd),
-        )
-    )
-    _unpriced(plan)
-    if workspace().gateway.simulated:
-        st.markdown(say("backlog.submit_body_simulated"))
-    words = confirm.typed(data.plan_check(), key="submit-amount")
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button(say("backlog.submit_cancel"), key="submit-cancel"):
-            _forget()
-            st.rerun()
-        if frame.action_button(
-            say("backlog.submit_confirm"), type="primary", key="submit-confirm", disabled=words is None
-        ):
-            with frame.refusals():
-                made = actions.submit(workspace(), now=formats.now(), confirmed=words)
-                st.session_state[_SUBMITTED] = (len(made.jobs), formats.now())
-                _forget()
-                st.rerun()

@@ -6,8 +6,8 @@ from typing import Any
 import streamlit as st
 
 from core import actions
+from core.causes import EDIT
 from core.errors import LotwiseError
-from core.jobs.causes import EDIT
 from core.jobs.failures import CauseCount
 from core.jobs.repair import Repair
 from core.jobs.slices import Slice

@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from core.spreadsheets import csv_of
-from pages import data, formats, frame, pictures
+from pages import data, formats, frame, learned, pictures, predictions
 from pages.words import plain, say, term
 
 DEFAULT_DAYS = 90
@@ -103,6 +103,8 @@ with st.grid(2, min_column_width=340, gap="medium") as grid:
             section(name, rows)
 st.caption(say("app.utc_days", zone=formats.zone().key))
 section("predicted_actual", ended)
+predictions.show(**chosen)
+learned.show()
 
 st.header(say("trends.table"), anchor=False)
 frame.table(

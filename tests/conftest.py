@@ -5,12 +5,15 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,13 +23,42 @@ ROOT = Path(__file__).resolve().parent.parent
 # No test may reach a paid account, whatever the developer's shell holds.
 for _name in [name for name in os.environ if name.startswith("ANTHROPIC_")]:
     del os.environ[_name]
+# Every server of the tests is on this machine and speaks plain HTTP: no client needs to read the system's certificates,
+# which takes a twentieth of a second each time. This folder holds none.
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ["SSL_CERT_DIR"] = str(ROOT / "tests")
 
 # Shared machines are slow at random, so time is never what a property test checks.
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
+# What shares a dear fixture (an app and a browser, the demo, a nursery, a cluster) runs in one test process, in order.
+TOGETHER = {
+    "tests/browser/": "browser",
+    "tests/chaos/": "chaos",
+    "tests/sandbox/test_load.py": "load",
+    "tests/store/test_executors.py": "cluster",
+    "tests/store/test_grouping_anywhere.py": "cluster",
+    "tests/ui/": "ui",
+}
+
 Serve = Callable[[Path], AbstractContextManager[str]]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Share the tests among processes, each by itself or together with others.
+
+    By a scheduler of our own: marks of groups have no effect with pytest 9.2 (pytest-xdist, issue 1386).
+    """
+    scheduler: Any = import_module("xdist.scheduler").LoadScopeScheduling(config, log)
+    scheduler._split_scope = _together
+    return scheduler
+
+
+def _together(nodeid: str) -> str:
+    return next((group for place, group in TOGETHER.items() if nodeid.startswith(place)), nodeid)
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +74,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("real traces are not here: set LOTWISE_SHARED_DATA to the folder that holds them")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what a test process leaves behind when it is killed where pytest tidies up."""
+    tempfile.tempdir = str(tmp_path_factory.mktemp("temporary"))
 
 
 @pytest.fixture

@@ -4,31 +4,47 @@ No colour is set here: the theme gives them. A chart holds about 2,000 marks at 
 """
 
 from core.charts.backlog import backlog_classes
+from core.charts.blast import blast
+from core.charts.cadence import week_cadence
+from core.charts.calibration import calibration
 from core.charts.class_hits import class_hits
+from core.charts.deadline import deadline
 from core.charts.failures import failures
 from core.charts.figure import Figure
+from core.charts.gantt import SPANS, gantt
 from core.charts.hits import hit_rate
 from core.charts.icicle import PICKED, prefix_icicle
 from core.charts.plan import plan_cost
 from core.charts.predictions import predicted_actual
+from core.charts.size_costs import SIZES, size_costs
 from core.charts.spend import spend
 from core.charts.steps import Step, largest_step
 from core.charts.turnaround import turnaround
 from core.charts.unit_cost import unit_cost
+from core.charts.what_if import what_if
 
 __all__ = [
     "PICKED",
+    "SIZES",
+    "SPANS",
     "Figure",
     "Step",
     "backlog_classes",
+    "blast",
+    "calibration",
     "class_hits",
+    "deadline",
     "failures",
+    "gantt",
     "hit_rate",
     "largest_step",
     "plan_cost",
     "predicted_actual",
     "prefix_icicle",
+    "size_costs",
     "spend",
     "turnaround",
     "unit_cost",
+    "week_cadence",
+    "what_if",
 ]

@@ -88,7 +88,10 @@ def plain(verb: str, document: Document) -> str:
 def _lines(verb: str, document: Document) -> list[str]:
     lines: list[str] = []
     for name, value in document.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value and all(isinstance(row, dict) for row in value.values()):
+            rows = [{name: row.replace("_", " "), **figures} for row, figures in value.items()]
+            lines += ["", *_table(rows, tuple(rows[0]))]
+        elif isinstance(value, dict):
             lines += _lines(verb, value)
         elif _is_table(value):
             columns = _COLUMNS.get(_TABLES.get((verb, name), name))

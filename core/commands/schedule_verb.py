@@ -38,7 +38,10 @@ def schedule(workspace: Workspace, *, do: str, name: str | None = None, **stated
 def _run(workspace: Workspace, name: str, *, confirm: str | None, dry_run: bool, **_: Any) -> Document:
     made = actions.run_recurring(workspace, name, now=utc_now(), confirmed=confirm, dry_run=dry_run)
     document = {"name": name, "plan_id": made.plan_id, "jobs": made.jobs, "confirm": made.check.confirm}
-    return document | ({"plan_id": None, "jobs": (), "would_be_jobs": len(made.jobs)} if dry_run else {})
+    if dry_run:  # its ids are of nothing
+        return document | {"plan_id": None, "jobs": (), "would_be_jobs": len(made.jobs)}
+    workspace.worker.tick()  # a process without a worker thread sends them now
+    return document
 
 
 def _recommend(
@@ -54,7 +57,12 @@ def _recommend(
     """What to do; with a name it is done as well."""
     now = utc_now()
     found = actions.recommend_cadence(
-        workspace, need=parse_need(need, zone="UTC"), now=now, confidence=confidence, classes=classes, items_a_day=items_a_day
+        workspace,
+        need=parse_need(need, zone="UTC"),
+        now=now,
+        confidence=confidence,
+        classes=classes,
+        items_a_day=items_a_day,
     )
     advice = found.advice
     if name is not None:

@@ -15,6 +15,7 @@ import polars as pl
 from core import actions
 from core.commands.plan_document import plan_document
 from core.commands.schedule_verb import schedule
+from core.commands.simulate_verb import simulate
 from core.errors import LotwiseError
 from core.jobs.spending import Check, OverBudget, fits
 from core.planning.needs import Needs
@@ -237,6 +238,7 @@ VERBS: dict[str, Callable[..., Document]] = {
     "import": _import,
     "plan": _plan,
     "schedule": schedule,
+    "simulate": simulate,
     "submit": _submit,
     "status": _status,
     "repair": _repair,

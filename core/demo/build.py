@@ -9,6 +9,7 @@ import polars as pl
 
 from core.demo.backlog import write_backlog
 from core.demo.history import History, simulate
+from core.demo.ledger import ledger
 from core.demo.payloads import write_payloads
 from core.intake.classes import regroup
 from core.intake.imports import import_file
@@ -57,6 +58,8 @@ def fill_demo(store: Store, folder: Path, *, now: datetime | None = None, seed: 
             import_file(store, folder, path, now=moment)
         regroup(store, folder, book, now=moment)
         store.write(lambda transaction: _insert(transaction, history, items))
+        predictions = ledger(store)
+        store.write(lambda transaction: transaction.merge("add_predictions", predictions))
     counts = store.query("demo_counts").row(0, named=True)
     return DemoSummary(
         created=created,

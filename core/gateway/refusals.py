@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from core.causes import HOLD, causes
 from core.errors import LotwiseError
 
 # Answers to a create call that mean: nothing was created (no statement by the API; see the errors page).
@@ -11,23 +12,6 @@ _ACCOUNT = {401, 402, 403}
 _REQUEST = {400, 404, 422}
 _LARGE = 413
 _BUSY = 429
-_ACCOUNT_CODES = (
-    "claude_code_key_creator_not_member",
-    "cmek_key_network_blocked",
-    "organization_type_not_supported",
-    "parent_organization_required",
-    "sandbox_egress_restricted",
-    "enforced_spend_limit_reached",
-    "contract_spend_limit_reached",
-    "linked_organization_",
-    "organization_on_hold",
-    "organization_type_not_supported",
-    "parent_organization_required",
-    "claude_code_key_creator_not_member",
-    "cmek_key_disabled",
-    "cmek_key_network_blocked",
-)
-_ACCOUNT_WORDS = ("credit balance is too low", "you have reached your specified")
 
 
 class GatewayDown(LotwiseError):
@@ -99,9 +83,8 @@ def refusal(error: Any) -> LotwiseError:
     """What a status that the create call answered with means for the job."""
     status, message = error.status_code, said(error)
     context = {"status": status, "why": message, "request_id": error.request_id}
-    if status in _ACCOUNT or _error_code(error).startswith(_ACCOUNT_CODES):
-        return AccountHeld(**context)
-    if any(words in message.lower() for words in _ACCOUNT_WORDS):
+    named = causes().named(code=_error_code(error), message=message)
+    if status in _ACCOUNT or (named is not None and named.action == HOLD):
         return AccountHeld(**context)
     if status == _LARGE:
         return TooLarge(**context)

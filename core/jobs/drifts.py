@@ -43,7 +43,7 @@ def _turnarounds(history: pl.DataFrame, now: datetime, scale: float) -> pl.DataF
 
 
 def _of_classes(jobs: pl.DataFrame, measure: str, value: pl.Expr) -> pl.DataFrame:
-    """By class and model: what one model writes or reads says nothing of another."""
+    """By class, which is one of its model: what one model writes or reads says nothing of another."""
     return (
         jobs.filter(pl.col("class_id").is_not_null())
         .select(

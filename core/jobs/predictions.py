@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -53,20 +53,30 @@ def learn_sizing(store: Store, *, now: datetime, scale: float, void_rate: float)
     )
 
 
+class _Prediction(NamedTuple):
+    """What a plan says of one measure of a job, and what it takes for one standard deviation."""
+
+    measure: str
+    point: float
+    spread: float
+    basis: Basis
+
+
 def predictions_of(
     jobs: Sequence[PlannedJob], job_ids: Sequence[str], evidence: Evidence, *, now: datetime
 ) -> pl.DataFrame:
     """What a plan predicts of its jobs, as rows of the ledger: cost, seconds and, where it reads, hit rate."""
-    rows = [
-        {"job_id": job_id, "made_at": now, "items": job.items, **prediction}
-        for job_id, job in zip(job_ids, jobs, strict=True)
-        for prediction in (_cost(job, evidence), _seconds(job, evidence), _hit_rate(job, evidence))
-        if prediction is not None
-    ]
+    rows = []
+    for job_id, job in zip(job_ids, jobs, strict=True):
+        for said in (_cost(job, evidence), _seconds(job, evidence), _hit_rate(job, evidence)):
+            if said is not None:
+                low, high = evidence.calibration.interval(said.measure, said.point, said.spread, job.class_id)
+                kept = {"job_id": job_id, "made_at": now, "items": job.items, "low": low, "high": high}
+                rows.append(kept | said._asdict())
     return pl.DataFrame(rows, schema=PREDICTION_SCHEMA)
 
 
-def _cost(job: PlannedJob, evidence: Evidence) -> dict[str, Any] | None:
+def _cost(job: PlannedJob, evidence: Evidence) -> _Prediction | None:
     if not job.predicted_usd:
         return None
     output = evidence.output(job.class_id or "", job.model)
@@ -75,25 +85,19 @@ def _cost(job: PlannedJob, evidence: Evidence) -> dict[str, Any] | None:
     if output:
         # A job of few items also differs from its class by the luck of its outputs.
         spread = math.hypot(spread, output.sd / max(output.mean, 1.0) / math.sqrt(job.items))
-    return _row(COST, float(job.predicted_usd), spread, basis, evidence)
+    return _Prediction(COST, float(job.predicted_usd), spread, basis)
 
 
-def _seconds(job: PlannedJob, evidence: Evidence) -> dict[str, Any]:
+def _seconds(job: PlannedJob, evidence: Evidence) -> _Prediction:
     turnaround = evidence.turnaround(job.model, job.items, job.send_at, job.class_id)
     low, high = turnaround.interval(COVERAGE)
-    point = float(turnaround.quantile(0.5))
-    return _row(SECONDS, point, math.log(high / low) / _WIDTH, turnaround.basis, evidence)
+    return _Prediction(SECONDS, float(turnaround.quantile(0.5)), math.log(high / low) / _WIDTH, turnaround.basis)
 
 
-def _hit_rate(job: PlannedJob, evidence: Evidence) -> dict[str, Any] | None:
+def _hit_rate(job: PlannedJob, evidence: Evidence) -> _Prediction | None:
     cached = job.predicted_read_tokens + job.predicted_write_tokens
     if job.prediction_basis is None or not cached:
         return None
     low, high = evidence.learned.reads(job.class_id or "", job.model).rate.interval(job.items)
     spread = max((high - low) / _WIDTH, _LEAST_RATE_SPREAD)
-    return _row(HIT_RATE, job.predicted_read_tokens / cached, spread, job.prediction_basis, evidence)
-
-
-def _row(measure: str, point: float, spread: float, basis: Basis, evidence: Evidence) -> dict[str, Any]:
-    low, high = evidence.calibration.interval(measure, point, spread)
-    return {"measure": measure, "point": point, "spread": spread, "low": low, "high": high, "basis": basis}
+    return _Prediction(HIT_RATE, job.predicted_read_tokens / cached, spread, job.prediction_basis)

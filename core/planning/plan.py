@@ -41,7 +41,7 @@ class Plan:
 
     `assignments`: columns item_id, class_id, model, job (number), marks, split_chars, entry_id; `caching`: how each
     class meets the cache, and why; `second_round_usd`: see `CachePlan`. `sizes`: how large the jobs of each group of
-    bodies are, and why, the dearest first; `alone`: the same of each small group that shares its jobs, as if it did not;
+    bodies are, and why, the dearest first; `alone`: the same of each small group that shares its jobs, as if alone;
     `timing`: when they go and come back. `needs` and `evidence`: what the plan
     was made for, and from.
     """
@@ -154,7 +154,7 @@ def _packed(
     small = {place: size for place, size in sizes.items() if size.decided_by == "backlog"}
     items = pack(items, small)
     groups = groups_of(items)
-    return items, groups, _sizes(groups, sizing), list(small.values())
+    return items, groups, _sizes(groups, sizing), list(small.values()) if len(small) > 1 else []
 
 
 def _sizes(groups: Sequence[Group], sizing: Sizing) -> dict[int, ClassSize]:

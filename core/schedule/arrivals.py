@@ -14,6 +14,7 @@ from core.sizing.job_costs import JobCosts
 
 Floats = NDArray[np.float64]
 HOUR = 3600.0
+DAY = 86_400.0
 DAYS_A_WEEK = 7
 WEEK_HOURS = 168
 _DAY_HOURS = 24
@@ -40,11 +41,15 @@ class Stream:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """Recurring work over some days: what is expected to come again."""
+    """Recurring work over some days: what is expected to come again.
+
+    `hour`: seconds that an entry written for an hour lives, less on a local server that runs faster than life.
+    """
 
     start: datetime
     days: float
     streams: tuple[Stream, ...]
+    hour: float = HOUR
 
     @property
     def items_a_week(self) -> float:

@@ -201,7 +201,8 @@ def _why(solution: Solution, late: Sequence[Lot]) -> Binding:
     if min(alone) <= max(one.way.arrival.expires_seconds for one in sendings) and 1 - expiry <= demand.confidence:
         return "expiry"
     at_once = [one.way.arrival.on_time(seconds) for one, seconds in zip(sendings, alone, strict=True)]
-    return "window" if min(at_once) < demand.confidence else "queue"
+    waits = any(one.last > one.way.lead for one in sendings)
+    return "queue" if waits and min(at_once) >= demand.confidence else "window"
 
 
 def _binding(solution: Solution, missed: Sequence[Missed]) -> Binding:

@@ -12,7 +12,7 @@ import numpy as np
 
 from core.caching.lifetimes import Lifetime
 from core.errors import LotwiseError
-from core.schedule.arrivals import DAYS_A_WEEK, HOUR, WEEK_HOURS, Floats, Stream, Work, hours_of_week
+from core.schedule.arrivals import DAY, DAYS_A_WEEK, HOUR, WEEK_HOURS, Floats, Stream, Work, hours_of_week
 from core.schedule.rhythm import Need, Rhythm, Way, Within
 from core.schedule.send_costs import send_costs
 from core.schedule.sends import Moments, Sends
@@ -130,7 +130,9 @@ def play(
     best = min(priced, key=lambda total: total.usd)
     at = np.concatenate([one.at for one in sends])
     items = np.concatenate([one.items for one in sends])
-    times, total, weeks = len(np.unique(at)), float(items.sum()), work.days / DAYS_A_WEEK
+    total, weeks = float(items.sum()), work.days / DAYS_A_WEEK
+    # What comes in last goes after the end, with what would come in first if the work went on.
+    times = len(np.unique(np.round(at % (work.days * DAY))))
     return Cadence(
         rhythm=rhythm,
         lifetime=best.lifetime,

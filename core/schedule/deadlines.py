@@ -18,7 +18,7 @@ DAYS = tuple(day[:3] for day in _FULL_DAYS)
 
 _EVERY_DAY = frozenset(range(7))
 _RECURRING = re.compile(r"(?:(?P<days>[A-Za-z][A-Za-z,\s-]*?)\s+)?(?P<time>\d{1,2}:\d{2})(?:\s+(?P<zone>\S+))?")
-_MOMENT = re.compile(r"(?P<moment>\d{4}-\d{2}-\d{2}(?:[T ]\S+)?)(?:\s+(?P<zone>\S+))?")
+_MOMENT = re.compile(r"(?P<moment>\d{4}-\d{2}-\d{2}(?:[T ]\d\S*)?)(?:\s+(?P<zone>\S+))?")
 _SECOND = timedelta(seconds=1)
 
 
@@ -139,8 +139,8 @@ def _zone(text: str, name: str | None) -> ZoneInfo:
 def _days(text: str, names: str) -> frozenset[int]:
     found: set[int] = set()
     for part in re.sub(r"\s", "", names).split(","):
-        first, _, last = part.partition("-")
-        begin, end = _day(text, first), _day(text, last or first)
+        first, dash, last = part.partition("-")
+        begin, end = _day(text, first), _day(text, last if dash else first)
         found.update(day % 7 for day in range(begin, end + 1 if end >= begin else end + 8))
     return frozenset(found)
 

@@ -19,6 +19,8 @@ from core.schedule.packing import Choice
 from core.schedule.window import WEIGHTS
 from core.sizing.normal import Floats
 
+# Steps from the confidence asked for to the one that would do if lots were independent.
+_RISES = 5
 # In all ways of all lots together.
 _MOST_WAYS, _FEWEST_WAYS = 600, 3
 
@@ -68,12 +70,16 @@ class Solution:
     sendings: tuple[Sending, ...]
     unpaid: tuple[Lot, ...]
     least_usd: float
-    waits: bool
 
     @property
     def usd(self) -> float:
         """What all that goes should cost."""
         return sum(sending.way.usd for sending in self.sendings)
+
+    @property
+    def rank(self) -> tuple[int, int, float]:
+        """Less left out is better, then less that is not in time, then fewer dollars."""
+        return len(self.unpaid), sum(len(lots) for lots in self.missed.values()), self.usd
 
     def in_time(self, deadline: datetime | None = None) -> float:
         """Chance that all lots due at a deadline are there by then; of all deadlines where none is named."""
@@ -110,16 +116,26 @@ class Solution:
 
 
 def solve(demand: Demand, *, thorough: bool = True) -> Solution:
-    """Find the schedule; `thorough`: with the solver where the plain order makes something late."""
+    """Find the schedule; `thorough`: with the solver where plain orders make something late or dearer."""
     levels = {deadline: _Level(demand, deadline) for deadline in {lot.deadline for lot in demand.lots} - {None}}
+    found = _sure(demand, levels, thorough=False)
+    if not thorough or (found.usd <= found.least_usd * (1 + 1e-9) and not found.missed):
+        return found
+    return min(found, _sure(demand, levels, thorough=True), key=lambda solution: solution.rank)
+
+
+def _sure(demand: Demand, levels: Mapping[datetime | None, "_Level"], thorough: bool) -> Solution:
+    """The best schedule at rising levels, until the lots of each deadline are in time together, or one is late."""
+    tried = []
     while True:
         solution = _solve_at(demand, levels, thorough)
-        missed = solution.missed
+        tried.append(solution)
         late = {one.lot.deadline for one in solution.sendings if one.late} | {lot.deadline for lot in solution.unpaid}
-        unsure = [levels[deadline] for deadline in missed if deadline not in late and levels[deadline].can_rise]
-        if not unsure:
-            return solution
-        for level in unsure:
+        unsure = [levels[deadline] for deadline in solution.missed if deadline not in late]
+        rising = [level for level in unsure if level.can_rise]
+        if not rising:
+            return min(tried, key=lambda solution: solution.rank)
+        for level in rising:
             level.rise()
 
 
@@ -135,7 +151,7 @@ class _Level:
         wanted = demand.confidence
         if demand.seconds(deadline) <= expires:
             wanted = wanted / (1 - expiry)
-        self._steps = [1.0, math.sqrt(len(due)), float(len(due))] if len(due) > 1 else [1.0]
+        self._steps = [len(due) ** (step / _RISES) for step in range(_RISES + 1)] if len(due) > 1 else [1.0]
         self._wanted = wanted
 
     @property
@@ -181,7 +197,7 @@ def _chosen(
     choices = [[_choice(demand, lot, found[0], levels, scarce)] for lot, found in zip(lots, ways, strict=True)]
     chosen = choose(choices, demand.queue_limit, thorough=False)
     hopeless = {place for place, found in enumerate(choices) if found[0].latest == -math.inf}
-    if scarce and thorough and chosen.late - hopeless:
+    if scarce and chosen.late - hopeless:
         each = max(_MOST_WAYS // len(lots), _FEWEST_WAYS)
         for place, lot in enumerate(lots):
             known = {way.jobs for way in ways[place]}
@@ -190,7 +206,7 @@ def _chosen(
             choices[place] = sorted(
                 (_choice(demand, lot, way, levels, scarce) for way in ways[place]), key=lambda choice: choice.usd
             )
-        chosen = min(chosen, choose(choices, demand.queue_limit), key=lambda one: one.rank)
+        chosen = min(chosen, choose(choices, demand.queue_limit, thorough=thorough), key=lambda one: one.rank)
     return chosen, [{way.jobs: way for way in found} for found in ways]
 
 
@@ -236,5 +252,4 @@ def _solution(
         sendings=sendings,
         unpaid=tuple(unpaid),
         least_usd=chosen.least_usd,
-        waits=any(one.last > one.way.lead for one in sendings),
     )

@@ -14,8 +14,8 @@ from core.schedule.lots import Lot
 
 Means = Literal["later", "queue", "items", "budget"]
 
-# Halvings in which the least is looked for; a promise has margins anyway.
-_TRIES = 5
+# Halvings in which the least is looked for, by the number of lots; a promise has margins anyway.
+_TRIES, _TRIES_OF_MANY, _MANY = 5, 3, 50
 _ALMOST_ALL = 0.999
 _MINUTE = 60.0
 
@@ -55,27 +55,26 @@ def _holds(demand: Demand, keys: frozenset[str]) -> bool:
 
 
 def _later(solution: Solution, deadline: datetime, keys: frozenset[str]) -> datetime | None:
-    """The first time found, to the minute, by which what is due at the deadline would be there."""
+    """About the first time, to the minute, by which what is due at the deadline would be there."""
     demand = solution.demand
-    due = {lot.key for lot in demand.lots if lot.deadline == deadline}
-    seconds = max(one.way.ready(one.last, demand.confidence) for one in solution.sendings if one.lot.key in keys | due)
-    if not math.isfinite(seconds):
+    due = frozenset(lot.key for lot in demand.lots if lot.deadline == deadline)
+    ready = max(one.way.ready(one.last, demand.confidence) for one in solution.sendings if one.lot.key in keys | due)
+    if not math.isfinite(ready):
         return None
 
-    def moved(factor: float) -> datetime:
-        whole = math.ceil(max(seconds * factor, demand.seconds(deadline)) / _MINUTE) * _MINUTE
-        return demand.now + timedelta(seconds=whole)
+    def moved(seconds: float) -> datetime:
+        return demand.now + timedelta(seconds=math.ceil(seconds / _MINUTE) * _MINUTE)
 
-    def with_deadline(by: datetime) -> Demand:
+    def holds(seconds: float) -> bool:
+        by = moved(seconds)
         lots = tuple(replace(lot, deadline=by) if lot.key in due else lot for lot in demand.lots)
-        return replace(demand, lots=lots)
+        return _holds(replace(demand, lots=lots), due)
 
-    factor = 1.0
-    for _ in range(_TRIES):
-        if _holds(with_deadline(moved(factor)), frozenset(due)):
-            return moved(factor)
-        factor *= 1.25
-    return None
+    now = demand.seconds(deadline)
+    enough = next(
+        (seconds for seconds in (ready * 1.25**n for n in range(_TRIES_OF_MANY)) if holds(max(seconds, now))), None
+    )
+    return None if enough is None else moved(_least(now, max(enough, now), holds, demand))
 
 
 def _queue_room(solution: Solution, keys: frozenset[str]) -> int | None:
@@ -88,7 +87,7 @@ def _queue_room(solution: Solution, keys: frozenset[str]) -> int | None:
         return _holds(replace(demand, queue_limit=_to_two_digits(limit * math.exp(ratio))), keys)
 
     most = math.log(max(sum(lot.items for lot in demand.lots) / limit, 1.0))
-    return _to_two_digits(limit * math.exp(_least(0.0, most, holds))) if holds(most) else None
+    return _to_two_digits(limit * math.exp(_least(0.0, most, holds, demand))) if holds(most) else None
 
 
 def _fewer(solution: Solution, keys: frozenset[str]) -> int | None:
@@ -108,7 +107,7 @@ def _fewer(solution: Solution, keys: frozenset[str]) -> int | None:
     late = sum(one.late_items for one in solution.sendings if one.lot.key in keys)
     share = 1.05 * late / sum(lot.items for lot in demand.lots if lot.key in keys)
     high = next((high for high in (share, _ALMOST_ALL) if 0 < high < 1 and holds(high)), None)
-    return None if high is None else left_out(_least(0.0, high, holds)) or None
+    return None if high is None else left_out(_least(0.0, high, holds, demand)) or None
 
 
 def _kept(lot: Lot, share: float) -> Lot:
@@ -124,9 +123,9 @@ def _budget(solution: Solution, keys: frozenset[str]) -> float | None:
     return usd if _holds(replace(demand, budget_usd=usd), keys) else None
 
 
-def _least(low: float, high: float, holds: Callable[[float], bool]) -> float:
+def _least(low: float, high: float, holds: Callable[[float], bool], demand: Demand) -> float:
     """About the least value that holds, from `low`, which does not, to `high`, which does."""
-    for _ in range(_TRIES):
+    for _ in range(_TRIES if len(demand.lots) < _MANY else _TRIES_OF_MANY):
         middle = (low + high) / 2
         low, high = (low, middle) if holds(middle) else (middle, high)
     return high

@@ -127,8 +127,7 @@ class Way:
         known = self.arrival
         if offset <= self.lead:
             return known.needed(confidence)
-        low: float = 0.0
-        high: float = known.step * known.given.shape[1] + 4 * offset + known.expires_seconds
+        low, high = 0.0, float(known.step * known.given.shape[1] + 4 * offset + known.expires_seconds)
         for _ in range(3):
             ends, sent = np.linspace(low, high, _GRID), np.full(_GRID, offset)
             in_time = (self._chances(end, sent) @ WEIGHTS for end in (ends, ends - known.expires_seconds))
@@ -227,7 +226,7 @@ class Ways:
             tried.append(self._within(max(tried[-1] + 1, tried[-1] * 2) if sign > 0 else tried[-1] // 2))
             if self._in_time(tried[-1], seconds, level):
                 late, good = tried[-2], tried[-1]
-                while abs(good - late) > 1 + good // 32:
+                while abs(good - late) > 1 + good // 16:
                     middle = (good + late) // 2
                     late, good = (late, middle) if self._in_time(middle, seconds, level) else (middle, good)
                 return good

@@ -47,7 +47,9 @@ class Room:
             if least >= items:
                 break
             # Nothing fits before the last step that is too full.
-            place += max(step for step, free in enumerate(within) if free < items) + 1
+            place = end
+            while self.free[place - 1] >= items:
+                place -= 1
             start = self.times[place]
         count = most if least == float("inf") else min(most, int(least // items))
         self._take(start, start + hold, items * count)

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from core.caching.lifetimes import LIFE_SECONDS, Lifetime
+from core.caching.lifetimes import Lifetime
 from core.schedule.arrivals import Floats, Stream, Work
 from core.schedule.sends import Sends
+from core.sizing.faults import repair_jobs
 from core.sizing.job_costs import JobCosts
 
 _ROUNDING = 1e-9
@@ -23,6 +24,8 @@ _MOST_ITEMS = 100_000
 
 @dataclass(frozen=True, kw_only=True)
 class SendCosts:
+    """Dollars and jobs of all sends together; `chained`: whether some of them read what an earlier one wrote."""
+
     lifetime: Lifetime
     usd: float
     jobs: float
@@ -30,19 +33,27 @@ class SendCosts:
 
 
 def send_costs(work: Work, sends: Sequence[Sends], life: Lifetime) -> SendCosts:
-    """What all sends cost with entries of that life. Classes that go together share jobs, and one primer."""
+    """What all sends cost with entries of that life. Classes that go together share jobs, repairs and one primer."""
     moments, number = np.unique(np.concatenate([one.at for one in sends]), return_inverse=True)
+    items = np.bincount(number, weights=np.concatenate([one.items for one in sends]))
     usd, chained, parts, primed = 0.0, False, [], []
     for stream, one in zip(work.streams, sends, strict=True):
-        priced = _priced(stream, one, life)
+        priced = _priced(stream, one, life, work.hour)
         usd, chained = usd + priced.usd, chained or priced.chained
         parts.append(priced.parts)
         primed.append(priced.primed)
     bodies = np.ceil(np.bincount(number, weights=np.concatenate(parts)) - _ROUNDING)
     primers = np.bincount(number, weights=np.concatenate(primed), minlength=len(moments)) > 0
-    jobs = float(bodies.sum() + primers.sum())
+    rate = sum(_failing(stream) * float(stream.items.sum()) for stream in work.streams) / float(items.sum())
+    repairs = sum(many * repair_jobs(size, rate) for many, size in zip(bodies, items / bodies, strict=True))
+    jobs = float(bodies.sum() + primers.sum() + repairs)
     fixed = jobs * max(stream.plain.job_usd for stream in work.streams)
     return SendCosts(lifetime=life, usd=usd + fixed, jobs=jobs, chained=chained)
+
+
+def _failing(stream: Stream) -> float:
+    """The share of items that are sent again."""
+    return stream.plain.fault_rate + stream.plain.unbilled_fault_rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +67,7 @@ class _Priced:
     chained: bool
 
 
-def _priced(stream: Stream, sends: Sends, life: Lifetime) -> _Priced:
+def _priced(stream: Stream, sends: Sends, life: Lifetime, hour: float) -> _Priced:
     """Each send in the cheapest way that is open to it."""
     plain, parts = _cost(stream.plain, sends.items)
     if life not in stream.primed:
@@ -64,7 +75,7 @@ def _priced(stream: Stream, sends: Sends, life: Lifetime) -> _Priced:
     costs = stream.primed[life]
     writing, parts_primed = _cost(costs, sends.items)
     reading, _ = _cost(replace(costs, once_usd=0.0), sends.items)
-    alive = _alive(sends.at, writing < plain, LIFE_SECONDS[life]) if life == "1h" else np.zeros(len(plain), dtype=bool)
+    alive = _alive(sends.at, writing < plain, hour) if life == "1h" else np.zeros(len(plain), dtype=bool)
     primed_usd = np.where(alive, reading, writing)
     primed = primed_usd < plain
     return _Priced(

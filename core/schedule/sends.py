@@ -20,6 +20,7 @@ class Moments:
 
     @classmethod
     def of(cls, work: Work, rhythm: Rhythm) -> "Moments":
+        """The moments of a rhythm over the work."""
         last = max(float(stream.seconds[-1]) for stream in work.streams)
         needs = () if isinstance(rhythm.need, Within) else rhythm.need.from_day(work.start)
         return cls(
@@ -56,6 +57,7 @@ class Sends:
 
     @classmethod
     def of(cls, stream: Stream, rhythm: Rhythm, moments: "Moments") -> "Sends":
+        """What a rhythm with these moments makes of a class."""
         needed = moments.needed(stream, rhythm)
         if rhythm.way is Way.QUEUE:
             at = _by_queue(stream, rhythm, needed)

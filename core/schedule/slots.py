@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     import highspy
 
 # A large program is cut into fewer slots, and beyond so many variables shares of jobs are allowed in it.
-_MOST_VARIABLES, _MOST_SLOTS, _MOST_WHOLE = 12_000, 120, 4_000
-# Nodes, so that the answer is the same on any machine; seconds, so that there is one.
-_MOST_NODES, _MOST_SECONDS = 2_000, 2.0
+_MOST_VARIABLES, _MOST_WHOLE = 12_000, 4_000
+# Few slots are solved at once, more are closer to what can be.
+_SLOTS = (24, 48)
+# Nodes, so that the answer is the same on any machine; seconds only in case that even they take too long.
+_MOST_NODES, _MOST_SECONDS = 500, 5.0
 _SMALLEST_SHARE = 1e-6
 
 
@@ -43,9 +45,18 @@ class _Column:
     slot: int
 
 
-def propose(ways: Mapping[int, Sequence[Choice]], queue_limit: int, *, cautious: bool) -> Slotted | None:
-    """Solve the program; `ways`: of each lot, all with a latest moment. None where the solver finds nothing."""
-    program = _Program(ways, queue_limit, cautious)
+def slot_counts(ways: Mapping[int, Sequence[Choice]]) -> list[int]:
+    """Into how many slots the time may be cut; into fewer, where there are many ways."""
+    most = max(_MOST_VARIABLES // sum(len(found) for found in ways.values()), 8)
+    return sorted({min(slots, most) for slots in _SLOTS})
+
+
+def propose(ways: Mapping[int, Sequence[Choice]], queue_limit: int, *, slots: int, cautious: bool) -> Slotted | None:
+    """Solve the program; `ways`: of each lot, all with a latest moment. None where the solver finds nothing in time.
+
+    `slots`: see `slot_counts`; `cautious`: holds rounded up.
+    """
+    program = _Program(ways, queue_limit, slots, cautious)
     values = program.solve()
     return None if values is None else program.read(values)
 
@@ -53,10 +64,10 @@ def propose(ways: Mapping[int, Sequence[Choice]], queue_limit: int, *, cautious:
 class _Program:
     """The program as the sparse columns that HiGHS takes."""
 
-    def __init__(self, ways: Mapping[int, Sequence[Choice]], queue_limit: int, cautious: bool) -> None:
+    def __init__(self, ways: Mapping[int, Sequence[Choice]], queue_limit: int, slots: int, cautious: bool) -> None:
         self.ways, self.limit = ways, queue_limit
         self.usd = sum(max(way.usd for way in found) for found in ways.values()) or 1.0
-        self.slots = min(max(_MOST_VARIABLES // sum(len(found) for found in ways.values()), 8), _MOST_SLOTS)
+        self.slots = slots
         end = max(way.latest for found in ways.values() for way in found)
         self.width = max(end, 1.0) / self.slots
         self.round = math.ceil if cautious else math.floor

@@ -21,9 +21,9 @@ from core.sizing.turnaround import Turnaround
 # Nodes of the trapezoid rule over z, which converges exponentially for such integrands (Trefethen and Weideman 2014).
 Z = np.linspace(-3.84, 3.84, 25)
 WEIGHTS = np.exp(-(Z**2) / 2) / np.exp(-(Z**2) / 2).sum()
-_STEPS = 512
-# The grid reaches so far that only one body in ten thousand, three in a row, would end beyond it.
-_REACH_SHARE, _REACH_BODIES = 0.9999, 3
+_STEPS = 360
+# The grid may leave out what takes longer in fewer than so many runs; of one job, at most the last in 25,000.
+_BEYOND, _RAREST = 0.0005, 0.00004
 _HALVINGS = 50
 
 
@@ -95,8 +95,7 @@ def arrival(
     longest = max(chains, default=0)
     if longest < 1 or min(chains) < 1 or min(chains.values()) < 1 or not 0 <= repair_chance <= 1:
         raise OddWindow(chains=dict(chains), repair_chance=repair_chance)
-    reach = float(body.quantile(_REACH_SHARE)) * (_REACH_BODIES + longest - 1)
-    step = reach / (_STEPS - 1)
+    step = _reach(body, chains, primer, repair) / (_STEPS - 1)
     ends = _given(body, step)
     together = np.ones_like(ends)
     mended = ends if repair is None or not repair_chance else _after(_mass(_given(repair, step)), ends)
@@ -105,6 +104,7 @@ def arrival(
         last = ends + chance * (mended - ends)
         together *= (last if length == 1 else _after(_mass(ends), last, length - 1)) ** count
     whole = together if primer is None else _after(_mass(_given(primer, step)), together)
+    whole[:, 0] = 0.0
     return Arrival(
         step=step,
         given=np.maximum.accumulate(np.clip(whole, 0.0, 1.0), axis=1),
@@ -226,6 +226,15 @@ def in_chains(jobs: int, at_once: int | None) -> dict[int, int]:
         raise OddWindow(jobs=jobs, at_once=at_once)
     length, longer = divmod(jobs, side_by_side)
     return {length + 1: longer, length: side_by_side - longer} if longer else {length: side_by_side}
+
+
+def _reach(body: Turnaround, chains: Mapping[int, int], primer: Turnaround | None, repair: Turnaround | None) -> float:
+    """Seconds that the grid has to span: every stage at its slowest, the slowest of all jobs side by side."""
+    slowest = 1 - max(_BEYOND / sum(chains.values()), _RAREST)
+    seconds = float(body.quantile(slowest)) + (max(chains) - 1) * float(body.quantile(1 - _BEYOND))
+    if primer is not None:
+        seconds += float(primer.quantile(1 - _BEYOND))
+    return seconds if repair is None else seconds + float(repair.quantile(slowest))
 
 
 def _given(turnaround: Turnaround, step: float) -> Floats:

@@ -7,7 +7,7 @@ share covered is right in the long run whatever the process is.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -16,7 +16,6 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
-from core.sizing.normal import Floats
 from core.sizing.residuals import KNOT_SHARES, blended
 from core.sizing.turnaround import HALF_LIFE_DAYS
 
@@ -45,7 +44,7 @@ _TAIL = (1 - COVERAGE) / 2
 _LEVELS = (0.005, 0.4)
 # Jobs of one plan come out alike.
 _ALIKE = 0.5
-# What other classes' jobs say of a class counts as so many jobs at most.
+# Until a class has so many jobs, those of others stand in for the missing ones.
 _OTHERS = 20.0
 # Rates are told to a tenth of a percent: one that never moves is not to fall between two that cannot be told apart.
 _FINEST_RATE = 1_000
@@ -54,33 +53,45 @@ _SECONDS_A_DAY = 86_400.0
 
 @dataclass(frozen=True, kw_only=True)
 class Residuals:
-    """How one measure came out so far, and the shares to leave out `below` and `above`.
+    """How one measure came out so far, oldest job first.
 
-    `off`: by job, how far off in units of its spread; `weight`: what it counts as; `classes`: its class.
+    `jobs`: class_id, plan_id, `off` (how far off, in units of its spread), `weight` (what it counts as), and whether it
+    came out `below` or `above` its interval.
     """
 
-    off: Floats
-    weight: Floats
-    classes: Sequence[str | None]
-    below: float = _TAIL
-    above: float = _TAIL
+    jobs: pl.DataFrame
 
     def ends(self, class_id: str | None = None) -> tuple[float, float]:
         """The residuals between which the next one of a class lies four times of five."""
         if class_id not in self._ends:
-            own = np.array([one == class_id for one in self.classes], dtype=bool)
-            others = float(self.weight[~own].sum())
-            weight = np.where(own, self.weight, self.weight * min(1.0, _OTHERS / max(others, 1e-9)))
-            low, high = np.interp([self.below, 1 - self.above], KNOT_SHARES, blended(self.off, weight, 1.0))
+            own = self.jobs["class_id"].eq_missing(class_id).to_numpy()
+            weight = self.jobs["weight"].to_numpy()
+            needed = max(_OTHERS - float(weight[own].sum()), 0.0)
+            others = min(1.0, needed / max(float(weight[~own].sum()), 1e-9))
+            knots = blended(self.jobs["off"].to_numpy(), np.where(own, weight, others * weight), 1.0)
+            below, above = self._levels
+            low, high = np.interp([below, 1 - above], KNOT_SHARES, knots)
             self._ends[class_id] = float(low), float(high)
         return self._ends[class_id]
+
+    @cached_property
+    def _levels(self) -> tuple[float, float]:
+        return _levels(self.jobs)
 
     @cached_property
     def _ends(self) -> dict[str | None, tuple[float, float]]:
         return {}
 
 
-_NONE = Residuals(off=np.zeros(0), weight=np.zeros(0), classes=())
+_JOB_SCHEMA: dict[str, Any] = {
+    "class_id": pl.String,
+    "plan_id": pl.String,
+    "off": pl.Float64,
+    "weight": pl.Float64,
+    "below": pl.Boolean,
+    "above": pl.Boolean,
+}
+_NONE = Residuals(jobs=pl.DataFrame(schema=_JOB_SCHEMA))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,25 +122,20 @@ def residuals_of(met: pl.DataFrame, *, now: datetime) -> Residuals:
     rate = met["measure"][0] == HIT_RATE
     off = pl.col("actual") - pl.col("point") if rate else (pl.col("actual") / pl.col("point")).log()
     age_days = (pl.lit(now) - pl.col("known_at")).dt.total_milliseconds() / 1_000 / _SECONDS_A_DAY
-    seen = met.select(
+    jobs = met.select(
+        "class_id",
+        "plan_id",
         off=off / pl.col("spread"),
         weight=0.5 ** (age_days / HALF_LIFE_DAYS) / (1 + _ALIKE * (pl.len().over("plan_id") - 1)),
+        below=pl.col("actual") < pl.col("low"),
+        above=pl.col("actual") > pl.col("high"),
     )
-    below, above = _levels(met)
-    return Residuals(
-        off=seen["off"].to_numpy(),
-        weight=seen["weight"].to_numpy(),
-        classes=met["class_id"].to_list(),
-        below=below,
-        above=above,
-    )
+    return Residuals(jobs=jobs)
 
 
-def _levels(met: pl.DataFrame) -> tuple[float, float]:
+def _levels(jobs: pl.DataFrame) -> tuple[float, float]:
     """The shares to leave out, after every plan moved them by the share of its jobs that came out below and above."""
-    plans = met.group_by("plan_id", maintain_order=True).agg(
-        below=(pl.col("actual") < pl.col("low")).mean(), above=(pl.col("actual") > pl.col("high")).mean()
-    )
+    plans = jobs.group_by("plan_id", maintain_order=True).agg(pl.mean("below", "above"))
     least, most = _LEVELS
     below = above = _TAIL
     for missed_below, missed_above in plans.select("below", "above").iter_rows():

@@ -79,14 +79,18 @@ def changed_at(values: Floats) -> int | None:
     if len(values) < _LEAST:
         return None
     ratios = np.outer(_scores(values), _SHIFTS) - _SHIFTS**2 / 2
-    evidence, gained, began = np.zeros(len(_SHIFTS)), np.zeros(len(_SHIFTS)), np.zeros(len(_SHIFTS), dtype=np.int64)
-    for place, ratio in enumerate(ratios):
-        evidence = (evidence + 1) * np.exp(ratio)
-        began[gained <= 0] = place
-        gained = np.maximum(gained, 0) + ratio
-    if float(evidence.mean()) < FALSE_ALARM_AFTER:
-        return None
-    return max(int(began[int(evidence.argmax())]), 1)
+    evidence = np.zeros(len(_SHIFTS))
+    for ratio in np.exp(ratios):
+        evidence = (evidence + 1) * ratio
+    return None if float(evidence.mean()) < FALSE_ALARM_AFTER else _split(values)
+
+
+def _split(values: Floats) -> int:
+    """The place at which two parts differ most in their ranks: the largest Mann-Whitney statistic (Pettitt 1979)."""
+    ranks = np.searchsorted(np.sort(values), values) + np.searchsorted(np.sort(values), values, side="right")
+    before = np.arange(1, len(values))
+    off = np.abs(np.cumsum(ranks - ranks.mean())[:-1])
+    return int((off / np.sqrt(before * (len(values) - before))).argmax()) + 1
 
 
 def _scores(values: Floats) -> Floats:

@@ -4,7 +4,7 @@ import polars as pl
 
 from core.sizing.calibration import HIT_RATE
 
-RECENT = 50
+RECENT = 100
 """Newest predictions whose share inside the interval is one point of the curve: with fewer it jumps about."""
 
 _LEAST = 10

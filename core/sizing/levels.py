@@ -198,9 +198,9 @@ def _slopes(items: float) -> tuple[float, float]:
 
 def _rows(jobs: pl.DataFrame, models: tuple[str, ...]) -> Floats:
     """One row of the model a job; a model that is not known has the effect of none."""
-    hours = np.array([hour_of_week(at) for at in jobs["submitted_at"]])
+    hours = np.array([hour_of_week(at) for at in jobs["submitted_at"]], dtype=np.float64)
     place = {model: number for number, model in enumerate(models)}
-    index = np.array([place.get(model, -1) for model in jobs["model"]])
+    index = np.array([place.get(model, -1) for model in jobs["model"]], dtype=np.int64)
     return _design(jobs["items"].cast(pl.Float64).to_numpy(), hours, index, len(models))
 
 

@@ -130,3 +130,50 @@ GROUP BY ALL;
 CREATE OR REPLACE VIEW late_twin AS
 SELECT a.* FROM attempt a JOIN completion d USING (item_id) JOIN job j ON j.job_id = a.job_id
 WHERE a.usable AND a.job_id <> d.job_id AND j.role <> 'history';
+
+-- name: job_fault
+-- Faults of finished jobs by class: items that failed billed and unbilled, and whether the class's part of the job was
+-- void: nine of ten of its items, and no fewer than five, failed for one cause that neither waiting nor sending again
+-- would mend. Not of repairs: what they send has failed before.
+CREATE OR REPLACE VIEW job_fault AS
+SELECT f.job_id, f.class_id, f.model, j.submitted_at, sum(f.items)::BIGINT AS items,
+       coalesce(sum(f.items) FILTER (f.outcome = 'succeeded' AND NOT f.usable), 0)::BIGINT AS billed_faults,
+       coalesce(sum(f.items) FILTER (f.outcome <> 'succeeded'), 0)::BIGINT AS unbilled_faults,
+       coalesce(max(f.items) FILTER (NOT f.usable AND f.action IN ('hold', 'edit', 'decide'))
+                >= greatest(0.9 * sum(f.items), 5), false) AS voided
+FROM (SELECT job_id, class_id, model, outcome, usable, cause, action, count(*) AS items
+      FROM attempt WHERE outcome IN ('succeeded', 'errored', 'expired') GROUP BY ALL) f
+JOIN job j USING (job_id)
+WHERE j.role NOT IN ('repair', 'twin') AND j.submitted_at IS NOT NULL
+GROUP BY f.job_id, f.class_id, f.model, j.submitted_at;
+
+-- name: prediction_met
+-- The ledger of what came: every prediction of a job that ran to its end as it was planned.
+CREATE OR REPLACE VIEW prediction_met AS
+SELECT p.*, j.plan_id, j.class_id, c.name AS class_name, j.model, j.role, j.submitted_at, j.ended_at AS known_at,
+       CASE p.measure WHEN 'cost' THEN a.cost_usd::DOUBLE
+                      WHEN 'seconds' THEN epoch(j.ended_at - j.submitted_at)
+                      WHEN 'hit_rate' THEN a.hit_rate END AS actual
+FROM prediction p
+JOIN job j USING (job_id)
+LEFT JOIN class c USING (class_id)
+JOIN (
+    SELECT job_id, CASE WHEN count(cost_usd) = count(*) THEN sum(cost_usd) END AS cost_usd,
+           sum(cache_read_tokens) / nullif(sum(coalesce(cache_read_tokens, 0) + coalesce(cache_write_5m_tokens, 0)
+                                               + coalesce(cache_write_1h_tokens, 0)), 0) AS hit_rate
+    FROM attempt WHERE job_id IN (SELECT job_id FROM prediction) GROUP BY job_id
+) a USING (job_id)
+WHERE j.state = 'done' AND j.ended_at IS NOT NULL AND j.canceled = 0 AND j.item_count = p.items
+  AND actual IS NOT NULL AND (actual > 0 OR p.measure = 'hit_rate');
+
+-- name: recurring_run_status
+-- Every run of a recurring schedule with how far its jobs are; `ready_at`: when the last of their results were stored.
+CREATE OR REPLACE VIEW recurring_run_status AS
+SELECT r.*, coalesce(j.under_way, 0) AS under_way, coalesce(j.succeeded, 0)::BIGINT AS succeeded,
+       CASE WHEN j.under_way = 0 THEN j.ingested_at END AS ready_at
+FROM recurring_run r
+LEFT JOIN (
+    SELECT plan_id, count(*) FILTER (state NOT IN ('done', 'gone', 'failed', 'canceled')) AS under_way,
+           sum(succeeded) AS succeeded, max(ingested_at) AS ingested_at
+    FROM job WHERE plan_id IS NOT NULL GROUP BY plan_id
+) j USING (plan_id);

@@ -50,13 +50,12 @@ def chromium() -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark this tier, keep it in one process, and skip it with advice where there is no browser."""
+    """Mark this tier, and skip it with advice where there is no browser."""
     # With LOTWISE_REQUIRE_BROWSER the tests go on and fail in `browser_type_launch_args` instead.
     absent = chromium() is None and not os.environ.get("LOTWISE_REQUIRE_BROWSER")
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
             if absent:
                 item.add_marker(pytest.mark.skip(reason=ADVICE))
 

@@ -13,10 +13,13 @@ Wait = Callable[[Page], None]
 PAGES = {
     "": "Overview",
     "backlog": "Backlog and groups",
+    "sizing": "Sizing",
     "classes": "Classes",
     "jobs": "Jobs",
+    "schedule": "Schedule",
     "results": "Results",
     "trends": "Trends",
+    "what_if": "What if",
     "history": "Account history",
     "audit": "Audit log",
 }

@@ -1,9 +1,12 @@
 """What worlds are made on, one after the other: an account, and a nursery of processes."""
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 from typing import Self
@@ -20,11 +23,15 @@ class Ground:
     """An account, and a process that lives are forked from; what is made here lies in `folder`."""
 
     def __init__(self, parent: Path) -> None:
+        self._parent = parent
+        self._begin()
+
+    def _begin(self) -> None:
         self.account = Account()
-        self.folder = Path(tempfile.mkdtemp(dir=parent))
+        self.folder = Path(tempfile.mkdtemp(dir=self._parent))
         self._listener = Listener(str(self.folder / "driver.sock"), "AF_UNIX", backlog=8)
         command = [sys.executable, "-m", "tests.chaos.nursery", self._listener.address, self.account.url]
-        self._nursery = subprocess.Popen(command, cwd=ROOT, env=plain_environment())
+        self._nursery = subprocess.Popen(command, cwd=ROOT, env=plain_environment(), start_new_session=True)
         self._orders = self._listener.accept()
 
     def birth(self, birth: Birth, *, patience: float) -> tuple[int, Connection]:
@@ -51,12 +58,20 @@ class Ground:
         self.wait(pid)
         return report
 
+    def renew(self) -> None:
+        """Begin again from nothing, whatever state a run left this in."""
+        self.close()
+        self._begin()
+
     def close(self) -> None:
-        """End everything."""
+        """End everything, lives that hang too."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._nursery.pid, signal.SIGKILL)
+        self._nursery.wait()
         self._orders.close()
-        self._nursery.wait(10)
         self._listener.close()
         self.account.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self

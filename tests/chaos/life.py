@@ -27,7 +27,8 @@ from core.settings import Settings
 from core.workspace import Workspace
 
 _CORE = str(Path(outermost.__file__).parent)
-_ROOMS = tuple(f"{_CORE}/{room}" for room in ("jobs", "handover", "gateway.py", "worker.py", "actions.py", "store/"))
+ROOMS = tuple(f"{_CORE}/{room}" for room in ("jobs/", "handover/", "gateway/", "worker.py", "actions/", "store/"))
+"""The code that sends, journals and stores."""
 _AT_REST = (JobState.DONE, JobState.FAILED, JobState.CANCELED, JobState.HELD, JobState.GONE)
 
 
@@ -72,7 +73,7 @@ class Tripwire:
         sys.settrace(self._enter)
 
     def _enter(self, frame: FrameType, _event: str, _argument: Any) -> Callable[..., Any] | None:
-        return self._line if frame.f_code.co_filename.startswith(_ROOMS) else None
+        return self._line if frame.f_code.co_filename.startswith(ROOMS) else None
 
     def _line(self, _frame: FrameType, event: str, _argument: Any) -> Callable[..., Any]:
         if event == "line":
@@ -185,13 +186,11 @@ def live(birth: Birth, gateway: AnthropicGateway, driver: Connection) -> None:
         driver.send(f"{type(error).__name__}: {error}")
         return
     driver.send(None)
-    while True:
-        try:
+    with suppress(EOFError, BrokenPipeError):  # the driver hung up
+        while True:
             command, now, seconds, arguments = driver.recv()
-        except EOFError:
-            return
-        if command == "close":
-            life.close()
-            driver.send(None)
-            return
-        driver.send(life.obey(command, now, seconds, arguments))
+            if command == "close":
+                life.close()
+                driver.send(None)
+                return
+            driver.send(life.obey(command, now, seconds, arguments))

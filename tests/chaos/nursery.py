@@ -9,13 +9,13 @@ import tempfile
 import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
+from importlib import import_module
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
 from typing import Any
 
 from anthropic import _base_client as sdk
 
-import core.commands.command_line  # noqa: F401 - imported before the fork, so that no life pays for it
 from core.errors import LotwiseError
 from core.gateway import AnthropicGateway
 from core.prices import PriceBook
@@ -27,6 +27,8 @@ PATIENCE_SECONDS = 5.0
 SHORT_PATIENCE_SECONDS = 0.3
 # What the SDK waits before it repeats a reading call is real time; how often it does so stays as it is.
 _RETRY_SECONDS = 0.001
+# What commands import, and what DuckDB and Polars import when they are used: no life pays for it.
+_IMPORTED_LATER = ("core.commands.command_line", "numpy.ma", "pyarrow.types")
 
 
 def main(address: str, base_url: str) -> None:
@@ -35,6 +37,8 @@ def main(address: str, base_url: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for delay in ("INITIAL_RETRY_DELAY", "MAX_RETRY_DELAY"):
         setattr(sdk, delay, _RETRY_SECONDS)
+    for module in _IMPORTED_LATER:
+        import_module(module)
     PriceBook.load()
     for warm in (statements, views, migrations):
         warm()
@@ -45,6 +49,8 @@ def main(address: str, base_url: str) -> None:
         )
         for seconds in (PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS)
     }
+    for gateway in gateways.values():
+        gateway._sdk()  # reads the certificates; nothing is connected yet
     driver = Client(address)
     # What is there now is never looked at by a collection again: that would copy it into every life.
     gc.collect()

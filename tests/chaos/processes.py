@@ -7,6 +7,9 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 import orjson
 
@@ -20,7 +23,8 @@ from tests.chaos.world import prepared
 PROCESSES = "real-processes-killed"
 _SECONDS_AN_ITEM = 0.2
 _SETTINGS = {"settle_seconds": 0.5, "poll_seconds": 0.05, "shared_account": "true"}
-_LONGEST_SECONDS = 60.0
+# Others take seconds; a machine that does much else besides may need minutes.
+_LONGEST_SECONDS = 600.0
 _MOST_CALLS = 15
 _MOST_KILLS = 3
 _AMBIGUOUS = (CreateFault.DROP_AFTER_COMMIT, CreateFault.DROP_BEFORE_COMMIT)
@@ -28,6 +32,8 @@ _AMBIGUOUS = (CreateFault.DROP_AFTER_COMMIT, CreateFault.DROP_BEFORE_COMMIT)
 _KILL_SECONDS = (0.5, 6.0)
 _SECONDS_BETWEEN_CALLS = 0.3
 _CHANCE_OF_A_SECOND = 0.4
+
+_Process = subprocess.Popen[bytes]
 
 
 def run_processes(ground: Ground, seed: int) -> Run:
@@ -40,27 +46,22 @@ def run_processes(ground: Ground, seed: int) -> Run:
     account.faults.coming.extend(rng.choice([None, *_AMBIGUOUS]) for _ in range(2))
     folder = ground.folder / "run"
     shutil.copytree(stock, folder)
-    settings = {f"LOTWISE_{name.upper()}": str(value) for name, value in (_SETTINGS | cargo.settings).items()}
-    environment = plain_environment() | settings
-    environment |= {"ANTHROPIC_API_KEY": "any", "ANTHROPIC_BASE_URL": account.url, "LOTWISE_WORKSPACE": str(folder)}
-    violations: list[str] = []
-    try:
+    with _Shell(folder, account.url, _SETTINGS | cargo.settings) as shell:
         began = account.now
-        deaths = sum(_killed(rng, environment, violations) for _ in range(rng.randint(1, _MOST_KILLS)))
+        deaths = sum(_killed(rng, shell) for _ in range(rng.randint(1, _MOST_KILLS)))
         killed_at = account.now
-        _finish(environment, violations)
+        _finish(shell)
         calm_at = account.now
-        report = ground.look(folder)
-        verdict = judge(
-            account.truth(),
-            jobs=report.jobs,
-            items=report.items,
-            sent=[request["custom_id"] for request in cargo.requests],
-            delivered={},
-            violations=violations,
-        )
-    finally:
-        shutil.rmtree(folder)
+    report = ground.look(folder)
+    verdict = judge(
+        account.truth(),
+        jobs=report.jobs,
+        items=report.items,
+        sent=[request["custom_id"] for request in cargo.requests],
+        delivered={},
+        violations=shell.violations,
+    )
+    shutil.rmtree(folder)
     return Run(
         seed=seed,
         trouble=PROCESSES,
@@ -72,37 +73,67 @@ def run_processes(ground: Ground, seed: int) -> Run:
     )
 
 
-def _killed(rng: random.Random, environment: dict[str, str], violations: list[str]) -> bool:
+class _Shell:
+    """Starts commands on one workspace; when it is left, none of them runs any more."""
+
+    def __init__(self, folder: Path, url: str, settings: dict[str, Any]) -> None:
+        self.violations: list[str] = []
+        self._environment = plain_environment()
+        self._environment |= {f"LOTWISE_{name.upper()}": str(value) for name, value in settings.items()}
+        self._environment |= {"ANTHROPIC_API_KEY": "any", "ANTHROPIC_BASE_URL": url, "LOTWISE_WORKSPACE": str(folder)}
+        self._environment |= {"PYTHONFAULTHANDLER": "1"}  # a process that hangs can be asked where
+        self._started: list[_Process] = []
+
+    def start(self, *words: str) -> _Process:
+        """Start a command."""
+        command = [sys.executable, "-m", "core", *words]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=pipe, stderr=pipe)
+        self._started.append(process)
+        return process
+
+    def ended(self, process: _Process) -> bytes:
+        """Wait for a process; whatever happens to it, a user never sees a traceback."""
+        try:
+            said, complaint = process.communicate(timeout=_LONGEST_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            process.send_signal(signal.SIGABRT)
+            said, complaint = process.communicate()
+            error.add_note(f"It said {said!r}, and stood at:\n{complaint.decode(errors='replace')}")
+            raise
+        if b"Traceback" in complaint:
+            self.violations.append(f"a user saw a traceback: {complaint.decode(errors='replace')[-500:]}")
+        return said
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._started:
+            process.kill()
+            process.communicate()
+
+
+def _killed(rng: random.Random, shell: _Shell) -> bool:
     """Submit, and kill that process after a while; return whether it was still there to be killed."""
-    process = _start(environment, "submit", "--wait")
-    meanwhile = _start(environment, "submit") if rng.random() < _CHANCE_OF_A_SECOND else None
+    process = shell.start("submit", "--wait")
+    meanwhile = shell.start("submit") if rng.random() < _CHANCE_OF_A_SECOND else None
     with suppress(subprocess.TimeoutExpired):
         process.wait(rng.uniform(*_KILL_SECONDS))
     process.send_signal(signal.SIGKILL)
     for each in (process, meanwhile):
         if each is not None:
-            _ended(each, violations)
+            shell.ended(each)
     return process.returncode == -signal.SIGKILL
 
 
-def _finish(environment: dict[str, str], violations: list[str]) -> None:
+def _finish(shell: _Shell) -> None:
     """What cron does: submit, then ask for the status again and again, which moves the jobs on."""
-    _ended(_start(environment, "submit"), violations)  # whatever was not submitted before a kill
+    shell.ended(shell.start("submit"))  # whatever was not submitted before a kill
     for _ in range(_MOST_CALLS):
-        said = _ended(_start(environment, "status", "--json"), violations)
+        said = shell.ended(shell.start("status", "--json"))
         if set(orjson.loads(said)["items"]) == {"complete"}:
             return
         time.sleep(_SECONDS_BETWEEN_CALLS)
-
-
-def _start(environment: dict[str, str], *words: str) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "core", *words]
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
-def _ended(process: "subprocess.Popen[bytes]", violations: list[str]) -> bytes:
-    """Wait for a process; whatever happens to it, a user never sees a traceback."""
-    said, complaint = process.communicate(timeout=_LONGEST_SECONDS)
-    if b"Traceback" in complaint:
-        violations.append(f"a user saw a traceback: {complaint.decode(errors='replace')[-500:]}")
-    return said

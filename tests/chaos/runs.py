@@ -28,7 +28,7 @@ class Run:
 
 
 def run(ground: Ground, trouble: str, seed: int) -> Run:
-    """Make a world, let the trouble strike, and judge what is left."""
+    """Make a world, let the trouble strike, and judge what is left; where this raises, the ground must be renewed."""
     rng = random.Random(f"{trouble}/{seed}")
     cargo = rng.choice(CARGOES)
     options = SandboxOptions(
@@ -51,19 +51,22 @@ def run(ground: Ground, trouble: str, seed: int) -> Run:
         world.begin(sink=rng.choice([None, "out.jsonl", "out.duckdb"]), submitted=submitted)
         world.run()
         recovery = world.recovery
-        return Run(
-            seed=seed,
-            trouble=trouble,
-            cargo=cargo.name,
-            verdict=judged(world),
-            recovery=recovery,
-            deaths=world.deaths,
-            story=tuple(world.story),
-        )
-    finally:
+        verdict = judged(world)
         world.end()
-        shutil.rmtree(ground.folder / "sinks", ignore_errors=True)
-        shutil.rmtree(folder)
+    except Exception as error:
+        error.add_note("\n".join([f"Its story ({cargo.name}):", *world.story]))
+        raise
+    shutil.rmtree(ground.folder / "sinks", ignore_errors=True)
+    shutil.rmtree(folder)
+    return Run(
+        seed=seed,
+        trouble=trouble,
+        cargo=cargo.name,
+        verdict=verdict,
+        recovery=recovery,
+        deaths=world.deaths,
+        story=tuple(world.story),
+    )
 
 
 def judged(world: World) -> Verdict:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.chaos.ground import Ground
 from tests.chaos.processes import PROCESSES
-from tests.chaos.suite import EVERY_FAULT, run_one, tasks
+from tests.chaos.suite import EVERY_FAULT, attempt, tasks
 from tests.chaos.troubles import TROUBLES
 
 SEEDS = (1,)
@@ -15,15 +15,16 @@ SEEDS = (1,)
 def test_nothing_is_paid_twice_or_lost(ground: Ground, fault: str) -> None:
     """Whatever goes wrong: one bill an item, no batch of ours that nobody owns, all complete and handed over once."""
     for seed in SEEDS:
-        done = run_one(ground, fault, seed)
-        assert done.verdict.good, f"seed {seed}: {done.verdict}\n" + "\n".join(done.story)
+        outcome = attempt(ground, fault, seed)
+        assert outcome.run is not None and not outcome.errors, outcome.errors
+        assert outcome.good, f"seed {seed}: {outcome.run.verdict}\n" + "\n".join(outcome.run.story)
 
 
 def test_a_seed_repeats_a_run(ground: Ground) -> None:
     """What a failure prints is enough to see it again: the same seed tells the same story."""
-    first, second = (run_one(ground, "lists-lag", 3) for _ in range(2))
+    first, second = (attempt(ground, "lists-lag", 3) for _ in range(2))
     assert first == second
-    assert first.recovery is not None, "no fault struck"
+    assert first.run is not None and first.run.recovery is not None, "no fault struck"
 
 
 def test_the_long_suite_covers_every_fault() -> None:

@@ -222,7 +222,7 @@ class World:
             report = self.command("tick")
             if self.only_cron:
                 self.restart()
-            if report is None or not report.items or step <= self._last_due:
+            if report is None or step <= self._last_due or not (report.items or _held(report)):
                 continue
             if set(report.items) == {"complete"}:
                 afterwards += 1
@@ -236,7 +236,7 @@ class World:
 
     def _help(self, report: Report) -> None:
         """What a person does: release what is held, submit what waits, repair what failed, edit what never works."""
-        if any(job["state"] == JobState.HELD for job in report.jobs):
+        if _held(report):
             self.command("release")
         if "backlog" in report.items:
             self.command("submit")
@@ -303,3 +303,8 @@ class World:
         """Nobody starts Lotwise again."""
         self.kills.clear()
         self.restart()
+
+
+def _held(report: Report) -> bool:
+    """Whether a job is held, for which others may wait."""
+    return any(job["state"] == JobState.HELD for job in report.jobs)

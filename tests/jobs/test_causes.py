@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.jobs.causes import USABLE_STOPS, causes, classify, explain
+from core.causes import causes, explain
+from core.jobs.causes import USABLE_STOPS, classify
 from core.jobs.results import read_results
 
 CASES = json.loads((Path(__file__).parent / "cases" / "outcomes.json").read_text())

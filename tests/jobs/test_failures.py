@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from core import actions
-from core.jobs.causes import explain
+from core.causes import explain
 from core.jobs.item_chain import NoSuchItem
 from core.jobs.repair import NothingToRepair, Repair
 from core.jobs.set_aside import NothingSetAside, NothingToSetAside

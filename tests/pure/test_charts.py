@@ -1,6 +1,6 @@
 """Charts: valid, small, steady, described in words, and never an empty frame without advice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,7 @@ from core.charts import (
     spend,
     turnaround,
     unit_cost,
+    week_cadence,
 )
 from core.charts.figure import MARKS, log_ticks
 from core.charts.series import by_class
@@ -85,6 +86,13 @@ def waiting(*rows: tuple[str, int, float, float]) -> pl.DataFrame:
     return frame.cast(dict(zip(frame.columns, types, strict=True)))
 
 
+def week(moments: Iterable[int]) -> pl.DataFrame:
+    """Hours of a week: ten items come in each, and are sent at these."""
+    at = set(moments)
+    sent = [1680 / max(1, len(at)) if hour in at else 0.0 for hour in range(168)]
+    return pl.DataFrame({"came": [10.0] * 168, "sent": sent})
+
+
 DRAWN: dict[str, Callable[[], Figure]] = {
     "unit cost": lambda: unit_cost(trend()),
     "spend": lambda: spend(trend()),
@@ -93,6 +101,8 @@ DRAWN: dict[str, Callable[[], Figure]] = {
     "predictions": lambda: predicted_actual(jobs({}, {"job_id": "bbbbbbbb", "cost_usd": Decimal(4)})),
     "turnaround": lambda: turnaround(jobs({}, {"item_count": 900}), window=timedelta(hours=4)),
     "backlog": lambda: backlog_classes(waiting(("Triage", 300, 1.5e6, 1.2e6), ("Calls", 50, 0.5e6, 0.0))),
+    "week": lambda: week_cadence(week(moments=(5, 29)), "UTC"),
+    "week of many sends": lambda: week_cadence(week(moments=range(168)), "UTC"),
     "plan": lambda: plan_cost(planned_usd=Decimal("12.30"), plain_usd=Decimal("40.50")),
 }
 
@@ -155,6 +165,7 @@ EMPTY: dict[str, Callable[[], Figure]] = {
     "turnaround": lambda: turnaround(jobs()),
     "turnaround, all under way": lambda: turnaround(jobs({"ended_at": None})),
     "backlog": lambda: backlog_classes(waiting()),
+    "week": lambda: week_cadence(week(moments=()).with_columns(came=0.0), "UTC"),
     "plan": lambda: plan_cost(planned_usd=None, plain_usd=Decimal(1)),
 }
 

@@ -12,7 +12,6 @@ import pytest
 from benchmarks.local_server import BATCHES, ServerProcess, crowd, send_file, server_process, write_batch
 from core.commands.command_line import main
 
-pytestmark = pytest.mark.xdist_group("load")
 HEADERS = {"x-api-key": "any", "anthropic-version": "2023-06-01"}
 CLIENTS, ITEMS = 100, 20
 REQUESTS, BODY_BYTES = 10_000, 40_000_000

@@ -13,10 +13,10 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from core.causes import explain
 from core.demo import DemoSummary, build_demo
 from core.demo.history import History, simulate
 from core.intake.payloads import PayloadReader
-from core.jobs.causes import explain
 from core.jobs.hit_rates import hit_rates
 from core.prices import PriceBook
 from core.requests.blocks import chain_of

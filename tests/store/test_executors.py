@@ -264,11 +264,9 @@ def alive(pid: int) -> bool:
     return bool(state.strip()) and not state.startswith("Z")
 
 
-# Its tests share one cluster, so they stay together and in order: the last one kills what is left of it.
-on_a_cluster = pytest.mark.xdist_group("cluster")
+# What follows shares one cluster; the last one kills what is left of it.
 
 
-@on_a_cluster
 def test_a_cluster_gives_what_one_process_gives_though_a_worker_is_killed(
     cluster: str, tmp_path: Path, shards: list[Shard]
 ) -> None:
@@ -281,7 +279,6 @@ def test_a_cluster_gives_what_one_process_gives_though_a_worker_is_killed(
     assert not alive(int(mark.read_text()))
 
 
-@on_a_cluster
 def test_a_shard_that_fails_on_a_cluster_is_named(cluster: str, shards: list[Shard]) -> None:
     """Refusals and failures come through as from one process, and the cluster is fit for the next run."""
     at = shards[3].start
@@ -297,7 +294,6 @@ def test_a_shard_that_fails_on_a_cluster_is_named(cluster: str, shards: list[Sha
     assert failed.value.context["shard"] == shards[3]
 
 
-@on_a_cluster
 def test_a_file_that_has_changed_is_read_again(cluster: str, tmp_path: Path) -> None:
     """Dask knows equal calls and may answer from memory; the file may say something else by then."""
     shard = Shard(path=tmp_path / "changing.jsonl")
@@ -310,7 +306,6 @@ def test_a_file_that_has_changed_is_read_again(cluster: str, tmp_path: Path) -> 
         assert list(run_shards(lines_of, [shard], executor)) == [(shard, [(1, b"after\n")])]
 
 
-@on_a_cluster
 def test_a_cluster_without_workers_is_not_waited_for(
     cluster: str, shards: list[Shard], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,13 +50,16 @@ def store(folder: Path) -> Iterator[Store]:
 
 
 def attempts(tx: Transaction) -> None:
-    """One job with two attempts, priced to the last decimal, and a line in the log."""
+    """One job with two attempts, priced to the last decimal, its predicted price, and a line in the log."""
     note(tx, "import", source="requests.jsonl")
     connection: Any = tx._connection
     connection.execute(
         "INSERT INTO job (job_id, role, model, state, item_count, body_bytes, created_at, simulated)"
         " VALUES ('jobtag22', 'body', 'claude-haiku-5-5', 'done', 2, 1, $now, true)",
         {"now": NOW},
+    ).fetchall()
+    connection.execute(
+        "INSERT INTO prediction VALUES ('jobtag22', 'cost', $now, 2, 0.1, 0.1, 0.09, 0.11, 'assumed')", {"now": NOW}
     ).fetchall()
     for item, outcome, usable, cost in (("done", "succeeded", True, FINE), ("failed", "expired", False, Decimal(0))):
         connection.execute(
@@ -86,7 +89,7 @@ def test_every_export_is_written_in_every_format(
     to = tmp_path / f"out{ending}"
     rows = export(store, folder, what, to)
 
-    assert {"items": 3, "attempts": 2, "costs": 1, "audit": 1, "results": 1}[what] == rows
+    assert {"items": 3, "attempts": 2, "costs": 1, "predictions": 1, "audit": 1, "results": 1}[what] == rows
     if ending != ".CSV":
         assert rows == len(read(to))
     assert [to] == list(tmp_path.iterdir())
@@ -152,7 +155,7 @@ def test_an_ending_that_is_no_format_is_refused(store: Store, folder: Path, tmp_
 
 def test_an_unknown_export_is_refused(store: Store, folder: Path, tmp_path: Path) -> None:
     """The message lists what there is."""
-    with pytest.raises(UnknownExport, match="items, attempts, costs, audit or results"):
+    with pytest.raises(UnknownExport, match="items, attempts, costs, predictions, audit or results"):
         export(store, folder, "invoices", tmp_path / "x.csv")
 
 

@@ -103,7 +103,6 @@ def test_processes_find_the_same_groups(tmp_path: Path, monkeypatch: pytest.Monk
     assert same(here, group([path], "processes"))
 
 
-@pytest.mark.xdist_group("cluster")
 def test_a_cluster_finds_the_same_groups_though_a_worker_is_killed(
     cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,11 +28,9 @@ def open_app(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     def opened(folder: Path, page: str = "overview.py", **query: str | list[str]) -> AppTest:
         monkeypatch.setenv("LOTWISE_WORKSPACE", str(folder))
         app = AppTest.from_file(str(checkout / "pages" / "main.py"), default_timeout=30)
-        app.run()
         for name, value in query.items():
             app.query_params[name] = value
-        app.switch_page(page)
-        return app.run()
+        return app.switch_page(page).run()
 
     try:
         yield opened

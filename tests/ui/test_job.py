@@ -9,8 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import actions
+from core.causes import explain
 from core.errors import LotwiseError
-from core.jobs.causes import explain
 from pages import session
 from tests.ui.conftest import Open
 

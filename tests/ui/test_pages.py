@@ -13,7 +13,17 @@ from pages import data, session
 from tests.ui.conftest import Open
 
 NOW = datetime.now(UTC)
-PAGES = ("overview.py", "backlog.py", "classes.py", "jobs.py", "results.py", "trends.py", "audit.py")
+PAGES = (
+    "overview.py",
+    "backlog.py",
+    "sizing.py",
+    "classes.py",
+    "jobs.py",
+    "results.py",
+    "trends.py",
+    "what_if.py",
+    "audit.py",
+)
 
 
 def sound(app: AppTest) -> None:

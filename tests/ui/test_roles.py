@@ -38,14 +38,16 @@ Enter = Callable[..., AppTest]
 
 @pytest.fixture
 def enter(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Enter]:
-    """Return a function that opens the app on a workspace with a sign-in, as the visitor with these claims."""
+    """Return a function that opens a page with a sign-in, as the visitor with these claims; of jobs, one to repair."""
 
-    def entered(folder: Path, claims: dict[str, Any] | None, **secrets: Any) -> AppTest:
+    def entered(folder: Path, claims: dict[str, Any] | None, page: str = "overview.py", **secrets: Any) -> AppTest:
         monkeypatch.setenv("LOTWISE_WORKSPACE", str(folder))
         app = AppTest.from_file(str(checkout / "pages" / "main.py"), default_timeout=60)
         app.secrets = {"auth": AUTH, "roles": ROLES} | secrets
         app.user = {"is_logged_in": claims is not None} | (claims or {})
-        return app.run()
+        if page == "jobs.py":
+            app.query_params["job"] = job_to_repair()
+        return app.switch_page(page).run()
 
     try:
         yield entered
@@ -62,9 +64,7 @@ def everything(app: AppTest) -> str:
 @pytest.mark.parametrize("page", PAGES)
 def test_nobody_sees_anything_before_signing_in(enter: Enter, demo_workspace: Path, page: str) -> None:
     """Whatever page a link names, there is the way in and nothing else: no figure, no name, no table."""
-    app = enter(demo_workspace, None)
-    app.switch_page(page)
-    app.run()
+    app = enter(demo_workspace, None, page)
 
     assert [button.label for button in app.button] == ["Sign in"]
     assert everything(app) == "Lotwise Sign in to see what your batch work costs, and why."
@@ -125,12 +125,8 @@ def test_secrets_that_cannot_be_read_shut_the_door(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_viewer_finds_no_live_button_that_changes_anything(enter: Enter, demo: Path, page: str) -> None:
     """Every button that works is pressed on every page: the core never has to refuse, and nothing is changed."""
-    app = enter(demo, {"email": "bob@example.com"})
+    app = enter(demo, {"email": "bob@example.com"}, page)
     before = content(demo)
-    app.switch_page(page)
-    if page == "jobs.py":
-        app.query_params["job"] = job_to_repair()
-    app.run()
     assert any("Viewer" in badge.value for badge in app.markdown)
 
     for key in [str(button.key) for button in app.button if not button.disabled and button.key != "sign-out"]:
@@ -144,25 +140,18 @@ def test_a_viewer_finds_no_live_button_that_changes_anything(enter: Enter, demo:
 
 def test_a_viewer_sees_why_a_button_is_dead(enter: Enter, demo: Path) -> None:
     """The tooltip says what a viewer may do, and who may do more; for an operator the button lives."""
-    viewer = enter(demo, {"email": "bob@example.com"})
-    viewer.switch_page("backlog.py")
-    viewer.run()
+    viewer = enter(demo, {"email": "bob@example.com"}, "backlog.py")
     assert viewer.button("submit").disabled
     assert "Only operators" in viewer.button("submit").help
 
     session.close()
-    operator = enter(demo, {"email": "ann@example.com"})
-    operator.switch_page("backlog.py")
-    operator.run()
+    operator = enter(demo, {"email": "ann@example.com"}, "backlog.py")
     assert not operator.button("submit").disabled
 
 
 def test_a_button_that_is_pressed_although_it_is_dead_does_nothing(enter: Enter, demo: Path) -> None:
     """A browser can be made to send anything: a click on a dead button does not even reach the core."""
-    app = enter(demo, {"email": "bob@example.com"})
-    app.switch_page("jobs.py")
-    app.query_params["job"] = job_to_repair()
-    app.run()
+    app = enter(demo, {"email": "bob@example.com"}, "jobs.py")
     before = content(demo)
     button = app.button("repair")
     assert button.disabled
@@ -175,10 +164,7 @@ def test_a_button_that_is_pressed_although_it_is_dead_does_nothing(enter: Enter,
 
 def test_whoever_becomes_a_viewer_meanwhile_is_refused_by_the_core(enter: Enter, demo: Path) -> None:
     """The button still lives on a page drawn before: the core refuses, says why, and writes it down."""
-    app = enter(demo, {"email": "ann@example.com"})
-    app.switch_page("jobs.py")
-    app.query_params["job"] = job_to_repair()
-    app.run()
+    app = enter(demo, {"email": "ann@example.com"}, "jobs.py")
     before = content(demo)
     app.secrets = {"auth": AUTH, "roles": {"viewers": ["ann@example.com"]}}
     session._secrets.clear()
@@ -192,10 +178,7 @@ def test_whoever_becomes_a_viewer_meanwhile_is_refused_by_the_core(enter: Enter,
 
 def test_an_operator_acts_under_their_own_name(enter: Enter, demo: Path) -> None:
     """What is pressed in the browser is in the log with the address of who is signed in."""
-    app = enter(demo, {"email": "ann@example.com"})
-    app.switch_page("jobs.py")
-    app.query_params["job"] = job_to_repair()
-    app.run()
+    app = enter(demo, {"email": "ann@example.com"}, "jobs.py")
     app.button("repair").click().run()
 
     (entry,) = entries(session.shared_workspace().store, limit=9)
@@ -205,10 +188,7 @@ def test_an_operator_acts_under_their_own_name(enter: Enter, demo: Path) -> None
 
 def test_whoever_loses_the_role_meanwhile_can_do_nothing_more(enter: Enter, demo: Path) -> None:
     """The list is looked at for every action, not only when somebody comes in."""
-    app = enter(demo, {"email": "ann@example.com"})
-    app.switch_page("jobs.py")
-    app.query_params["job"] = job_to_repair()
-    app.run()
+    app = enter(demo, {"email": "ann@example.com"}, "jobs.py")
     app.secrets = {"auth": AUTH, "roles": {"operators": ["zoe@example.com"]}}
     session._secrets.clear()
     app.button("repair").click().run()

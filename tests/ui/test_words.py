@@ -24,6 +24,9 @@ DYNAMIC = (
     "part",
     "item_status",
     "basis",
+    "schedule_state",
+    "run_state",
+    "need_kind",
     "basis_help",
     "verdict",
     "reason",
@@ -31,6 +34,13 @@ DYNAMIC = (
     "lifetime",
     "history_standing",
     "sink_kind",
+    "measure",
+    "drift",
+    "drift_help",
+    "constraint",
+    "source",
+    "due",
+    "knob",
 )
 """Groups that hold a word for each stored value."""
 
@@ -125,10 +135,13 @@ def test_unknown_is_never_zero() -> None:
     assert {
         formats.money(None),
         formats.percent(None),
+        formats.chance(None),
         formats.count(None),
         formats.volume(None),
         formats.span(None),
         formats.moment(None),
+        formats.clock(None),
+        formats.day(None),
     } == {"–"}
     assert formats.change(1, None) is None
     assert formats.change(1, 0) is None
@@ -148,6 +161,9 @@ def test_other_figures() -> None:
     ]
     assert [formats.span(seconds) for seconds in (7, 367, 86_400)] == ["7 s", "6 min 7 s", "24 h 0 min"]
     assert formats.moment(datetime(2026, 11, 22, 9, 5, tzinfo=UTC)) == "22 Nov 2026, 09:05"
+    assert [formats.chance(share) for share in (1, 0.9512, 0)] == [">99.9%", "95.1%", "<0.1%"]
+    assert formats.clock(datetime(2026, 11, 22, 9, 5, tzinfo=UTC)) == "Sun 09:05"
+    assert formats.day(datetime(2026, 11, 2, 9, 5, tzinfo=UTC)) == "2 Nov"
     assert formats.moved(110, 100) == "+10.0%"
     assert formats.moved(100.01, 100) == 0
     assert formats.points(0.5, 0.75) == "-25.0 pts"

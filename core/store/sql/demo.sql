@@ -38,6 +38,16 @@ LEFT JOIN class c ON c.class_id = a.class_id
 WHERE a.usable AND starts_with(j.batch_id, 'msgbatch_demo')
 QUALIFY row_number() OVER (PARTITION BY a.item_id ORDER BY a.number) = 1
 
+-- name: demo_plans_met
+-- The jobs of the simulated plans as they were planned, and what came of them, in the order in which they were sent.
+SELECT j.job_id, j.plan_id, j.class_id, j.model, j.item_count AS items, j.submitted_at, j.submitted_at AS send_at,
+       j.predicted_usd, j.predicted_read_tokens, j.predicted_write_tokens,
+       CASE WHEN j.primer_job_id IS NOT NULL THEN j.prediction_basis END AS prediction_basis, j.ended_at AS known_at,
+       j.cost_usd::DOUBLE AS cost, epoch(j.ended_at - j.submitted_at) AS seconds, j.hit_rate::DOUBLE AS hit_rate
+FROM job_status j
+WHERE j.plan_id IS NOT NULL AND starts_with(j.batch_id, 'msgbatch_demo')
+ORDER BY j.submitted_at, j.job_id
+
 -- name: demo_counts
 -- How much there is, for the summary.
 SELECT (SELECT count(*) FROM job WHERE simulated) AS jobs,

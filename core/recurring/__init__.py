@@ -1,0 +1,1 @@
+"""Recurring schedules: kept by the worker, recommended from what came in."""

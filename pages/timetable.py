@@ -1,0 +1,57 @@
+"""The schedule of the whole plan: when each job goes, how surely all is in time, and what would help else."""
+
+import streamlit as st
+
+from core.planning.needs import Needs
+from core.planning.plan import Plan
+from core.planning.timetable import timetable
+from pages import formats, frame, pictures, submission
+from pages.words import literal, say
+
+
+def show(plan: Plan, needs: Needs) -> None:
+    """Draw it, with the button that submits the plan."""
+    st.header(say("timetable.title"), anchor=False)
+    submission.unpriced(plan)
+    _figures(plan, needs)
+    for reason in plan.timing.reasons:
+        st.warning(literal(reason), icon=":material/schedule:")
+    pictures.draw("gantt", key="gantt", spans=timetable(plan), deadline=needs.deadline)
+    st.caption(say("timetable.how", share=f"{needs.confidence * 100:.0f}%"))
+    submission.offer(plan, needs)
+
+
+def _figures(plan: Plan, needs: Needs) -> None:
+    timing = plan.timing
+    ready = [job.ready_by for job in plan.jobs]
+    last = None if None in ready else max(moment for moment in ready if moment is not None)
+    surely = f"{needs.confidence * 100:.0f}%"
+    with st.grid(4, min_column_width=170, gap="small"):
+        frame.metric(
+            "timetable.jobs",
+            formats.count(len(plan.jobs)),
+            note=say("timetable.items", items=formats.count(plan.items)),
+        )
+        frame.metric(
+            "timetable.ready",
+            formats.clock(last),
+            note=say("timetable.surely", day=formats.day(last), share=surely),
+        )
+        frame.metric(
+            "timetable.on_time",
+            formats.chance(timing.on_time_probability),
+            note=say("sizing.on_time_note", share=surely) if needs.deadline else say("sizing.no_deadline"),
+        )
+        frame.metric(
+            "timetable.latest",
+            formats.clock(timing.latest_send_at),
+            note=_slack(plan, needs) if needs.deadline else say("sizing.no_deadline"),
+        )
+
+
+def _slack(plan: Plan, needs: Needs) -> str:
+    """How much time there is until the first job must go."""
+    latest, chance = plan.timing.latest_send_at, plan.timing.on_time_probability
+    if latest is None or (chance is not None and chance < needs.confidence):
+        return say("timetable.too_late")
+    return say("timetable.slack", day=formats.day(latest), span=formats.span((latest - formats.now()).total_seconds()))
