@@ -345,7 +345,7 @@ def _naming(_workspace: Workspace, folder: str, version: int, text: str) -> Nami
     return actions.preview_naming(_workspace, text)
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
+@st.cache_resource(show_spinner=False, max_entries=4)
 def _plan(_workspace: Workspace, folder: str, version: int, hour: str, needs: Needs | None) -> Plan | None:
     try:
         return actions.preview_plan(_workspace, now=formats.now(), needs=needs)

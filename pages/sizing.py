@@ -14,7 +14,8 @@ with frame.refusals():
     place = size.choose(plan)
     asked = needs.ask()
     size.show(plan, place, asked)
-    wanted = data.plan(asked)
-    if wanted is not None:
-        timetable.show(wanted, asked)
-        submission.asked(wanted, asked)
+    wanted = timetable.wanted(plan, asked)
+    whole = data.plan(wanted)
+    if whole is not None:
+        timetable.show(whole, wanted)
+        submission.asked(whole, wanted)

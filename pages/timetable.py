@@ -8,10 +8,31 @@ from core.planning.timetable import timetable
 from pages import formats, frame, pictures, submission
 from pages.words import literal, say
 
+LIVE = 50_000
+"""A plan of more items takes seconds to work out: it follows the sliders on a click, so that they stay quick."""
+_PLANNED = "needs-planned"
+
+
+def wanted(plan: Plan, asked: Needs) -> Needs:
+    """What the whole plan is to meet: what the sliders say, where it is large not before a click."""
+    st.header(say("timetable.title"), anchor=False)
+    if plan.items <= LIVE:
+        return asked
+    planned: Needs = st.session_state.get(_PLANNED, Needs())
+    if asked != planned:
+        st.caption(say("timetable.large"))
+        st.button(
+            say("timetable.follow"), key="follow-sliders", icon=":material/refresh:", on_click=_follow, args=(asked,)
+        )
+    return planned
+
+
+def _follow(asked: Needs) -> None:
+    st.session_state[_PLANNED] = asked
+
 
 def show(plan: Plan, needs: Needs) -> None:
     """Draw it, with the button that submits the plan."""
-    st.header(say("timetable.title"), anchor=False)
     submission.unpriced(plan)
     _figures(plan, needs)
     for reason in plan.timing.reasons:

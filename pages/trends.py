@@ -103,8 +103,6 @@ with st.grid(2, min_column_width=340, gap="medium") as grid:
             section(name, rows)
 st.caption(say("app.utc_days", zone=formats.zone().key))
 section("predicted_actual", ended)
-predictions.show(**chosen)
-learned.show()
 
 st.header(say("trends.table"), anchor=False)
 frame.table(
@@ -134,3 +132,5 @@ st.download_button(
     icon=":material/download:",
     key="trend-download",
 )
+predictions.show(**chosen)
+learned.show()

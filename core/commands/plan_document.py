@@ -20,6 +20,7 @@ def plan_document(plan: Plan) -> Document:
         "on_time_probability": plan.timing.on_time_probability,
         "latest_safe_send": plan.timing.latest_send_at,
         "binding": plan.binding,
+        "cheaper_by_at_most": plan.timing.gap,
         "reasons": list(plan.reasons),
         "unpriced": plan.unpriced,
     }

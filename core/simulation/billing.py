@@ -13,10 +13,10 @@ from core.simulation.work import Economics, Flags, Floats, Ints
 class JobPrices:
     """What jobs cost as far as chance has no say, per job.
 
-    `base_usd`: without the prefixes of marked items; `marked_usd`: those at the plain price; `plain_usd`, `warm_usd`: of
-    its mean item, uncached and reading; `once_usd`: what writing its classes' prefixes costs above reading them, where
-    they are written apart; `life`: the shortest of its entries; `lasting`: seconds from its start to the last use of an
-    entry. Per run, `prefix_usd`: of one item's prefix at the plain price.
+    `base_usd`: without the prefixes of marked items; `marked_usd`: those at the plain price; `plain_usd`, `warm_usd`:
+    of its mean item, uncached and reading; `once_usd`: what writing its classes' prefixes costs above reading them,
+    where they are written apart; `life`: the shortest of its entries; `lasting`: seconds from its start to the last use
+    of an entry. Per run, `prefix_usd`: of one item's prefix at the plain price.
     """
 
     runs: Runs

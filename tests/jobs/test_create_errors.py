@@ -10,9 +10,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core import actions, gateway
+from core.errors import LotwiseError
 from tests.jobs.driving import Bench, request
 
 CASES = json.loads((Path(__file__).parent / "cases" / "create_errors.json").read_text())
+# Sending sees no more of an answer than what it means, and how long it asks to wait: one case for each of those.
+_BY_MEANING = {
+    (case["means"], case["state"], case["cause"], "retry-after" in case["headers"]): case for case in reversed(CASES)
+}
 
 
 class Scripted:
@@ -59,6 +64,21 @@ def shared_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ben
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_what_a_create_answer_means(shared_bench: tuple[Bench, Scripted], case: dict[str, Any]) -> None:
+    """The call is made once, whatever comes, and becomes the one error that says what to do."""
+    bench, server = shared_bench
+    server.begin(case)
+    body = bench.folder / "body.json"
+    body.write_text('{"requests": []}')
+    with pytest.raises(LotwiseError) as raised:
+        bench.gateway.create(body)
+
+    means = "TooLarge" if case["cause"] == "request_too_large" else case["means"]
+    assert type(raised.value) is getattr(gateway, means), case["why"]
+    assert server.calls == 1
+
+
+@pytest.mark.parametrize("case", _BY_MEANING.values(), ids=[case["name"] for case in _BY_MEANING.values()])
 def test_what_a_create_answer_makes_of_a_job(shared_bench: tuple[Bench, Scripted], case: dict[str, Any]) -> None:
     """One call; then it waits, is held, is looked for or is closed, with the API's words; and it gets through once."""
     bench, server = shared_bench

@@ -40,6 +40,7 @@ def test_a_far_deadline_is_met_and_says_how_long_sending_can_wait() -> None:
     made = plan(HEAVY, needs=Needs(deadline=deadline, confidence=0.9))
 
     assert made.timing.missed == ()
+    assert made.timing.gap == 0
     assert made.timing.on_time_probability is not None
     assert made.timing.on_time_probability >= 0.9
     assert made.timing.latest_send_at is not None

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core import actions
 from core.planning.needs import Needs
 from core.workspace import Workspace
-from pages import data, session
+from pages import data, session, timetable
 from pages.words import plain, term
 from tests.ui.conftest import Open
 
@@ -112,6 +112,17 @@ def test_sliders_answer_at_once_and_the_plan_follows(letters: AppTest) -> None:
     assert faulty <= usual
     sources = next(table.value for table in letters.dataframe if "basis" in table.value)
     assert list(sources["basis"]).count(term("basis", "what_if")) == 2
+
+
+def test_a_very_large_plan_follows_on_a_click(letters: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where working the plan out takes seconds, the size answers at once and the plan waits to be asked."""
+    monkeypatch.setattr(timetable, "LIVE", ITEMS - 1)
+    usual, before = items(letters), metrics(letters)["Jobs"]
+
+    assert items(moved(letters, "blast_usd", 1)) < usual
+    assert metrics(letters)["Jobs"] == before
+    letters.button(key="follow-sliders").click().run()
+    assert int(metrics(sound(letters))["Jobs"]) > int(before)
 
 
 def test_a_deadline_shows_its_chance_and_what_would_help(letters: AppTest) -> None:
