@@ -40,7 +40,9 @@ class Settings:
     job_fault_rate: float = _setting(0.00001, "Assumed chance, per item, that a fault voids the whole job.")
     output_share: float = _setting(0.4, "Assumed output as a share of max_tokens, until a class has results.")
     queue_limit: int = _setting(
-        200_000, "Requests that may wait and run at the API at once: as your tier allows (200,000 on the first).", least=1
+        200_000,
+        "Requests that may wait and run at the API at once: as your tier allows (200,000 on the first).",
+        least=1,
     )
     poll_seconds: float = _setting(60.0, "Seconds between two looks at running batches of the real API.")
     settle_seconds: float = _setting(

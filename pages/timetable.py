@@ -1,5 +1,7 @@
 """The schedule of the whole plan: when each job goes, how surely all is in time, and what would help else."""
 
+from datetime import datetime
+
 import streamlit as st
 
 from core.planning.needs import Needs
@@ -63,16 +65,21 @@ def _figures(plan: Plan, needs: Needs) -> None:
             formats.chance(timing.on_time_probability),
             note=say("sizing.on_time_note", share=surely) if needs.deadline else say("sizing.no_deadline"),
         )
-        frame.metric(
-            "timetable.latest",
-            formats.clock(timing.latest_send_at),
-            note=_slack(plan, needs) if needs.deadline else say("sizing.no_deadline"),
-        )
+        latest = _latest(plan, needs)
+        frame.metric("timetable.latest", formats.clock(latest), note=_slack(latest, needs))
 
 
-def _slack(plan: Plan, needs: Needs) -> str:
-    """How much time there is until the first job must go."""
-    latest, chance = plan.timing.latest_send_at, plan.timing.on_time_probability
-    if latest is None or (chance is not None and chance < needs.confidence):
+def _latest(plan: Plan, needs: Needs) -> datetime | None:
+    """The last moment at which the plan is still in time; None where it is late already, or nothing is due."""
+    chance = plan.timing.on_time_probability
+    return None if chance is None or chance < needs.confidence else plan.timing.latest_send_at
+
+
+def _slack(latest: datetime | None, needs: Needs) -> str:
+    """How much time there is until then."""
+    if needs.deadline is None:
+        return say("sizing.no_deadline")
+    if latest is None:
         return say("timetable.too_late")
-    return say("timetable.slack", day=formats.day(latest), span=formats.span((latest - formats.now()).total_seconds()))
+    seconds = max(0.0, (latest - formats.now()).total_seconds())
+    return say("timetable.slack", day=formats.day(latest), span=formats.span(seconds))

@@ -72,17 +72,17 @@ def gantt(spans: pl.DataFrame, *, deadline: datetime | None) -> Figure:
     )
     parts = [bars]
     if deadline is not None:
-        parts += _deadline(deadline, x, drawn=near)
+        parts += _deadline(deadline, x, drawn=near, early=deadline - first < (end - first) / 2)
     text = _words(rows, deadline)
     chart = layers(*parts).properties(width="container", height=_FRAME + _ROW * len(lanes), description=text)
     return Figure(chart=chart, alt=text)
 
 
-def _deadline(deadline: datetime, x: alt.X, *, drawn: bool) -> list[alt.Chart]:
+def _deadline(deadline: datetime, x: alt.X, *, drawn: bool, early: bool) -> list[alt.Chart]:
     """The deadline as a line; where it is far off, only its words at the edge, so that the bars stay readable."""
     at = pl.DataFrame({"begins": [deadline], "deadline": [deadline]})
     words = alt.Chart(at, name="deadline_name").mark_text(
-        align="right", baseline="bottom", dx=0, dy=-4, fontSize=12, fontWeight=600
+        align="left" if drawn and early else "right", baseline="bottom", dx=0, dy=-4, fontSize=12, fontWeight=600
     )
     place = x if drawn else alt.value("width")
     named = words.encode(

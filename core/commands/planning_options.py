@@ -10,7 +10,6 @@ from core.commands.schedule_options import add_schedule_options, schedule_values
 from core.commands.simulate_verb import add_simulate_options, scenario_of, simulate_files
 from core.commands.stated_needs import add_needs, stated
 
-
 OnWorkspace = Callable[[argparse.Namespace, str, dict[str, Any]], dict[str, Any]]
 """Runs a verb on the workspace that the arguments name, here or in the process that owns it."""
 

@@ -13,8 +13,8 @@ from core.history.standing import ROLE, Standing
 from core.jobs.causes import classify
 from core.jobs.results import read_results, verify_counts
 from core.jobs.states import JobState
-from core.planning.identity import JOB_ID_LENGTH
 from core.planning.groups import SEVERAL
+from core.planning.identity import JOB_ID_LENGTH
 from core.prices import PriceBook, UnknownModel
 from core.prices.costs import price_attempts
 from core.store import Store, Transaction

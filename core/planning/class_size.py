@@ -38,6 +38,12 @@ class ClassSize:
         return self.recommendation.even_items or self.recommendation.items
 
     @property
+    def is_small(self) -> bool:
+        """Whether all there is would cost noticeably more in jobs of its own than in one of a good size."""
+        found = self.recommendation
+        return found is not None and found.binding == "backlog" and self.group.items < found.low
+
+    @property
     def decided_by(self) -> str:
         """What decided that: a constraint, "least_cost", or that there is no price to go by."""
         return "unpriced" if self.recommendation is None else self.recommendation.binding

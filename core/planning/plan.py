@@ -151,7 +151,7 @@ def _packed(
 ) -> tuple[pl.DataFrame, list[Group], dict[int, ClassSize], list[ClassSize]]:
     """The items with small groups put together (see `pack`), the groups, sizes of those of bodies, and of the small."""
     sizes = _sizes(groups_of(items), sizing)
-    small = {place: size for place, size in sizes.items() if size.decided_by == "backlog"}
+    small = {place: size for place, size in sizes.items() if size.is_small}
     items = pack(items, small)
     groups = groups_of(items)
     return items, groups, _sizes(groups, sizing), list(small.values()) if len(small) > 1 else []

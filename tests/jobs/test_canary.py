@@ -244,7 +244,7 @@ def test_small_classes_share_a_body_and_each_reads_its_own_entry(bench: Bench) -
 
 def test_one_refused_canary_holds_its_own_class_and_the_others_go_on(bench: Bench) -> None:
     """Classes that share a body share no fault: nobody waits for a request that somebody else has to mend."""
-    primer, body = bench.submit(*shared("alpha", 6, max_tokens=TOO_MANY), *shared("beta", 9))
+    _, body = bench.submit(*shared("alpha", 6, max_tokens=TOO_MANY), *shared("beta", 9))
     before = bench.job(body)
     bench.run()
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.planning.envelope import BODY_FRAME_BYTES
-from core.planning.plan import NothingToPlan, Plan, PlannedJob, draft_plan
+from core.planning.plan import NothingToPlan, Plan, draft_plan
+from core.planning.planned_job import PlannedJob
 from core.prices import PriceBook
 from core.requests.blocks import BLOCK_MARK_BYTES, STRING_MARK_BYTES
 from core.settings import Settings

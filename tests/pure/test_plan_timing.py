@@ -1,4 +1,4 @@
-"""What a plan does with deadlines, the queue and a budget: in time where that is possible, and plain words where not."""
+"""What a plan does with deadlines, the queue and a budget: in time where it can be, and plain words where not."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -130,9 +130,9 @@ def test_what_cannot_be_asked_is_refused_in_words(stated: dict[str, Any], error:
 
 def test_needs_are_read_as_they_are_written() -> None:
     """A time without a zone is UTC; a time of day is the next one."""
-    needs = Needs.stated(now=NOW, deadline="2026-11-23 07:00", class_deadlines={"c": "06:30 Europe/Berlin"}, budget="12")
+    needs = Needs.stated(now=NOW, deadline="2026-11-23 07:00", class_deadlines={"c": "06:30 Europe/Berlin"}, budget="9")
 
     assert needs.deadline == NOW.replace(day=23, hour=7)
     assert needs.deadline_of("c") == NOW.replace(day=23, hour=5, minute=30)
     assert needs.deadline_of("other") == needs.deadline_of(None) == needs.deadline
-    assert needs.budget_usd == 12
+    assert needs.budget_usd == 9

@@ -142,6 +142,7 @@ def test_a_deadline_shows_its_chance_and_what_would_help(letters: AppTest) -> No
     moved(letters, "confidence", 0.98)
     assert "in time as surely as you" in letters.info[0].value
     assert any("will not all be there" in warning.value for warning in letters.warning)
+    assert metrics(letters)["Latest safe send"] == "–"
 
 
 def test_a_deadline_that_is_none_is_a_sentence(letters: AppTest) -> None:
