@@ -17,6 +17,8 @@ from core.sizing.job_costs import JobCosts
 from core.sizing.recommendation import Recommendation, recommend
 from core.sizing.turnaround import Turnaround
 
+# Even a job that nobody looks at is one more to follow: were it free, each item might have its own.
+_LEAST_JOB_USD = 0.01
 # A queue that is nearly full empties again: no job is made smaller for it than this share of its limit.
 _LEAST_ROOM = 0.1
 
@@ -87,7 +89,7 @@ class Sizing:
             hot_usd=item_usd,
             # Where classes share jobs, larger ones carry more prefixes, and spread no prefix over more items.
             once_usd=group.once_usd if group.kind == Kind.PRIMED and group.class_id else 0.0,
-            job_usd=float(job_usd) * (1 + repair_jobs(group.items, self.fault_rate(group))),
+            job_usd=max(float(job_usd), _LEAST_JOB_USD) * (1 + repair_jobs(group.items, self.fault_rate(group))),
             void_rate=faults.void_rate.mean if needs.void_rate is None else needs.void_rate,
             fault_rate=faults.fault_rate.mean if needs.fault_rate is None else needs.fault_rate,
             unbilled_fault_rate=faults.unbilled_rate.mean,

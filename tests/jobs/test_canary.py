@@ -219,14 +219,6 @@ def test_a_body_called_off_meanwhile_stays_called_off(bench: Bench) -> None:
     assert bench.state(body)[0] == "canceled"
 
 
-def test_an_unprimed_body_does_not_wait(bench: Bench) -> None:
-    """What needs no priming goes at once, beside the primer of the others."""
-    bench.submit(*shared("alpha", 6), *lone(4))
-    bench.tick()
-
-    assert sorted(bench.jobs()["state"]) == ["running", "running", "waiting"]
-
-
 def test_small_classes_share_a_body_and_each_reads_its_own_entry(bench: Bench) -> None:
     """A job costs a look whatever is in it: three primed classes go as one body, which all of them warmed."""
     primer, body = bench.submit(*shared("alpha", 8), *shared("beta", 6), *shared("gamma", 5))

@@ -241,12 +241,19 @@ def test_small_groups_share_a_job_whatever_their_model_and_marks() -> None:
     assert (body.items, body.class_name, body.model, body.primer) == (20, "3 classes", "several", primer.number)
 
 
-def test_without_a_fixed_cost_a_job_small_classes_stay_apart() -> None:
-    """Sharing a job saves nothing then, and a class of its own is easier to follow."""
-    items = backlog({"items": 400}, {"items": 400})
-    made = plan(items, replace(ORDINARY, job_cost_usd=Decimal(0), job_fault_rate=0.001))
+def test_classes_that_fill_good_jobs_keep_jobs_of_their_own() -> None:
+    """Where faults are frequent small jobs are right, and a class that fills one is easier to follow by itself."""
+    made = plan(backlog({"items": 400}, {"items": 400}), replace(ORDINARY, job_fault_rate=0.01))
 
     assert {job.class_id for job in role(made, "body")} == {f"{number:016x}" for number in range(2)}
+    assert made.alone == ()
+
+
+def test_even_where_a_job_costs_nothing_items_do_not_go_one_by_one() -> None:
+    """By the letter of the model the smallest job would then be the best one."""
+    (job,) = plan(backlog({"items": 50, "prefix_chars": 100}), replace(ORDINARY, job_cost_usd=Decimal(0))).jobs
+
+    assert job.items == 50
 
 
 def test_one_primer_carries_the_prefixes_of_all_models() -> None:
