@@ -25,6 +25,7 @@ from core.planning.timing import JobTimes, Timing, job_times, time_groups
 from core.prices import PriceBook
 from core.settings import Settings
 from core.sizing.evidence import Evidence
+from core.sizing.faults import FaultHistory
 
 # From what is known best to what is only assumed.
 _BASES: tuple[Basis, ...] = ("measured", "estimated", "assumed")
@@ -115,7 +116,8 @@ def draft_plan(
     """
     if backlog.is_empty():
         raise NothingToPlan
-    known, asked = evidence or Evidence(), needs or Needs()
+    known = evidence or Evidence(fault_history=FaultHistory(void_rate=settings.job_fault_rate))
+    asked = needs or Needs()
     caching = plan_caching(
         backlog, book=book, settings=settings, now=now, learned=known.learned, under_floor=under_floor
     )

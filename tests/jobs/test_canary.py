@@ -7,7 +7,7 @@ import polars as pl
 from core import actions
 from core.jobs.priming import release
 from core.sandbox import CreateFault
-from tests.jobs.driving import Bench, MakeBench, lone, marks, request, shared
+from tests.jobs.driving import Bench, MakeBench, marks, request, shared
 
 TOO_MANY = 200_000
 
