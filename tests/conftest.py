@@ -23,10 +23,6 @@ ROOT = Path(__file__).resolve().parent.parent
 # No test may reach a paid account, whatever the developer's shell holds.
 for _name in [name for name in os.environ if name.startswith("ANTHROPIC_")]:
     del os.environ[_name]
-# Every server of the tests is on this machine and speaks plain HTTP: no client needs to read the system's certificates,
-# which takes a twentieth of a second each time. This folder holds none.
-os.environ.pop("SSL_CERT_FILE", None)
-os.environ["SSL_CERT_DIR"] = str(ROOT / "tests")
 
 # Shared machines are slow at random, so time is never what a property test checks.
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -74,6 +70,17 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("real traces are not here: set LOTWISE_SHARED_DATA to the folder that holds them")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates() -> dict[str, str]:
+    """Keep clients from reading the system's certificates, a twentieth of a second each; return where those are.
+
+    All servers of the tests but one are on this machine and speak plain HTTP. There is no certificate in this folder.
+    """
+    here = {name: os.environ.pop(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ}
+    os.environ["SSL_CERT_DIR"] = str(ROOT / "tests")
+    return here
 
 
 @pytest.fixture(scope="session", autouse=True)

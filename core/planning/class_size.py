@@ -13,7 +13,7 @@ from core.settings import Settings
 from core.sizing.constraints import Limits
 from core.sizing.evidence import Evidence
 from core.sizing.faults import repair_jobs
-from core.sizing.job_costs import JobCosts
+from core.sizing.job_costs import FLAT, LARGEST, JobCosts
 from core.sizing.recommendation import Recommendation, recommend
 from core.sizing.turnaround import Turnaround
 
@@ -38,12 +38,6 @@ class ClassSize:
         if self.recommendation is None:
             return min(self.limits.requests, self.limits.queue_headroom or self.limits.requests)
         return self.recommendation.even_items or self.recommendation.items
-
-    @property
-    def is_small(self) -> bool:
-        """Whether all there is would cost noticeably more in jobs of its own than in one of a good size."""
-        found = self.recommendation
-        return found is not None and found.binding == "backlog" and self.group.items < found.low
 
     @property
     def decided_by(self) -> str:
@@ -71,6 +65,18 @@ class Sizing:
             recommendation=None if costs is None else recommend(costs, limits),
         )
 
+    def is_small(self, group: Group) -> bool:
+        """Whether one job takes all of a group, and costs noticeably more an item than one of the best size would."""
+        costs = None if group.item_usd is None else self._costs(group, group.item_usd)
+        if costs is None or not self._fits_one_job(group, costs):
+            return False
+        # What another size costs bounds what the best one does; that mostly settles it.
+        alone, near = costs.usd_at(group.items), costs.young()
+        if group.items < near and alone > (1 + FLAT) * costs.usd_at(near):
+            return True
+        best = costs.best(LARGEST)
+        return group.items < best and alone > (1 + FLAT) * costs.usd_at(best)
+
     def turnaround(self, group: Group, items: int) -> Turnaround:
         """How long a job of so many items of a group takes."""
         return self.evidence.turnaround(group.model, items, self.now, group.class_id)
@@ -80,6 +86,13 @@ class Sizing:
         faults = self.evidence.faults(group.class_id, group.model)
         billed = faults.fault_rate.mean if self.needs.fault_rate is None else self.needs.fault_rate
         return min(billed + faults.unbilled_rate.mean, 1.0)
+
+    def _fits_one_job(self, group: Group, costs: JobCosts) -> bool:
+        return (
+            group.items <= min(self.settings.max_job_requests, self.queue_room)
+            and group.bytes <= self.settings.max_job_bytes - BODY_FRAME_BYTES
+            and costs.hot_usd * group.items <= self._blast_usd
+        )
 
     def _costs(self, group: Group, item_usd: float) -> JobCosts:
         """What canaries catch never reaches a job, so the faults that were seen are those that get past them."""
@@ -97,19 +110,22 @@ class Sizing:
 
     def _limits(self, group: Group) -> Limits:
         needs, settings = self.needs, self.settings
-        blast_usd = settings.blast_radius_usd if needs.blast_usd is None else needs.blast_usd
         blast_hours = settings.blast_radius_hours if needs.blast_hours is None else needs.blast_hours
         return Limits(
             requests=settings.max_job_requests,
             bytes=settings.max_job_bytes - BODY_FRAME_BYTES,
             item_bytes=group.bytes / group.items,
             queue_headroom=self.queue_room,
-            blast_usd=float(blast_usd),
+            blast_usd=self._blast_usd,
             blast_hours=blast_hours,
             rerun_items=self._in_time(group, timedelta(hours=blast_hours)),
             window_items=None if group.deadline is None else self._in_window(group, group.deadline),
             backlog=group.items,
         )
+
+    @property
+    def _blast_usd(self) -> float:
+        return float(self.settings.blast_radius_usd if self.needs.blast_usd is None else self.needs.blast_usd)
 
     @property
     def queue_room(self) -> int:

@@ -1,7 +1,7 @@
 """The plan of a backlog: which items go into which jobs, primed or plain, how large, when and at what price. Pure."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -27,6 +27,8 @@ from core.settings import Settings
 from core.sizing.evidence import Evidence
 from core.sizing.faults import FaultHistory
 
+# As many small classes as a person looks at one by one.
+_SHOWN_ALONE = 200
 # From what is known best to what is only assumed.
 _BASES: tuple[Basis, ...] = ("measured", "estimated", "assumed")
 
@@ -42,8 +44,8 @@ class Plan:
 
     `assignments`: columns item_id, class_id, model, job (number), marks, split_chars, entry_id; `caching`: how each
     class meets the cache, and why; `second_round_usd`: see `CachePlan`. `sizes`: how large the jobs of each group of
-    bodies are, and why, the dearest first; `alone`: the same of each small group that shares its jobs, as if alone;
-    `timing`: when they go and come back. `needs` and `evidence`: what the plan
+    bodies are, and why, the dearest first; `alone`: the same of the dearest small groups that share their jobs, as if
+    each were alone; `timing`: when they go and come back. `needs` and `evidence`: what the plan
     was made for, and from.
     """
 
@@ -123,7 +125,8 @@ def draft_plan(
     )
     sizing = Sizing(settings=settings, evidence=known, needs=asked, now=now)
     items = in_sending_order(caching.items.drop("chain", "depths", "overheads"), asked)
-    items, groups, sizes, alone = _packed(items, sizing)
+    items, groups, small = _packed(items, sizing)
+    sizes = {group.place: sizing.size(group) for group in groups if group.kind != Kind.PRIMER}
     limits = {group.place: _most(group, sizes, settings) for group in groups}
     timing = time_groups(groups, sizes, {place: limits[place] for place in sizes}, sizing)
     items = _with_jobs(items, groups, limits, timing, settings)
@@ -135,8 +138,8 @@ def draft_plan(
         classes=_classes(backlog),
         caching=caching.classes,
         second_round_usd=caching.second_round_usd,
-        sizes=_dearest_first(sizes.values()),
-        alone=_dearest_first(alone),
+        sizes=tuple(sorted(sizes.values(), key=lambda size: _worth(size.group), reverse=True)),
+        alone=tuple(sizing.size(group) for group in sorted(small, key=_worth, reverse=True)[:_SHOWN_ALONE]),
         timing=timing,
         needs=asked,
         evidence=known,
@@ -144,23 +147,18 @@ def draft_plan(
     )
 
 
-def _dearest_first(sizes: Iterable[ClassSize]) -> tuple[ClassSize, ...]:
-    return tuple(sorted(sizes, key=lambda size: (size.group.item_usd or 0.0) * size.group.items, reverse=True))
+def _worth(group: Group) -> float:
+    return (group.item_usd or 0.0) * group.items
 
 
-def _packed(
-    items: pl.DataFrame, sizing: Sizing
-) -> tuple[pl.DataFrame, list[Group], dict[int, ClassSize], list[ClassSize]]:
-    """The items with small groups put together (see `pack`), the groups, sizes of those of bodies, and of the small."""
-    sizes = _sizes(groups_of(items), sizing)
-    small = {place: size for place, size in sizes.items() if size.is_small}
-    items = pack(items, small)
+def _packed(items: pl.DataFrame, sizing: Sizing) -> tuple[pl.DataFrame, list[Group], list[Group]]:
+    """The items with small groups put together (see `pack`), all groups then, and the small ones as they were."""
     groups = groups_of(items)
-    return items, groups, _sizes(groups, sizing), list(small.values()) if len(small) > 1 else []
-
-
-def _sizes(groups: Sequence[Group], sizing: Sizing) -> dict[int, ClassSize]:
-    return {group.place: sizing.size(group) for group in groups if group.kind != Kind.PRIMER}
+    small = [group for group in groups if group.kind != Kind.PRIMER and sizing.is_small(group)]
+    if len(small) < 2:
+        return items, groups, []
+    items = pack(items, [group.place for group in small])
+    return items, groups_of(items), small
 
 
 def _most(group: Group, sizes: Mapping[int, ClassSize], settings: Settings) -> int:

@@ -6,16 +6,13 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from core.errors import LotwiseError
-from core.sizing.job_costs import JobCosts
+from core.sizing.job_costs import LARGEST, JobCosts
 
 Constraint = Literal["amortise", "requests", "bytes", "queue", "blast_usd", "blast_hours", "window", "backlog"]
 """Names of the constraints, in the order in which they are applied."""
 
 AMORTISED = 0.05
 """Jobs are not made so small that writing the prefix adds more than this share to an item's price."""
-
-LARGEST = 1_000_000_000
-"""Sizes are weighed up to here; it stands for "the larger, the better" where nothing ever voids a job."""
 
 
 class UnusableLimits(LotwiseError):

@@ -14,6 +14,9 @@ from core.sizing.normal import Floats
 FLAT = 0.02
 """The range of sizes worth calling equally good: their cost is within this share of the least."""
 
+LARGEST = 1_000_000_000
+"""Sizes are weighed up to here; it stands for "the larger, the better" where nothing ever voids a job."""
+
 # e to a higher power is no longer a number: such a job never gets done.
 _HIGHEST_POWER = 700.0
 
@@ -106,6 +109,11 @@ class JobCosts:
     def at_risk_usd(self, items: npt.ArrayLike) -> Floats:
         """Dollars of items that one voiding fault can turn into waste, by size."""
         return self.hot_usd * np.asarray(items, dtype=np.float64)
+
+    def young(self) -> int:
+        """About the best size, by the first-order rule sqrt(2 begin / (q hot)) (Young 1974)."""
+        lost_usd = (self._void + 2 * self._spoil) * self.hot_usd
+        return max(1, min(round(math.sqrt(2 * self.begin_usd / lost_usd)), LARGEST)) if lost_usd else LARGEST
 
     def best(self, most: int) -> int:
         """The size from 1 to `most` at which an item costs least, exactly; the largest of several."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from core.sizing.constraints import AMORTISED, LARGEST, Bound, Constraint, Limits, ceilings
-from core.sizing.job_costs import FLAT, JobCosts
+from core.sizing.constraints import AMORTISED, Bound, Constraint, Limits, ceilings
+from core.sizing.job_costs import FLAT, LARGEST, JobCosts
 
 Binding = Constraint | Literal["least_cost"]
 

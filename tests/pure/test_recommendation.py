@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.errors import LotwiseError
-from core.sizing.constraints import LARGEST, Limits, UnusableLimits
-from core.sizing.job_costs import JobCosts
+from core.sizing.constraints import Limits, UnusableLimits
+from core.sizing.job_costs import LARGEST, JobCosts
 from core.sizing.recommendation import recommend
 from tests.pure.sizing import job_costs, limits
 
