@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Self
 
 import polars as pl
@@ -116,6 +117,17 @@ class FaultHistory:
 
     def of(self, class_id: str | None, model: str) -> Faults:
         """What to expect of a class on a model; of any class of it where none is named."""
+        # Classes without jobs of their own are all alike, and a backlog may have thousands.
+        known = (class_id, model) if (class_id, model) in self.classes else (None, model)
+        if known not in self._found:
+            self._found[known] = self._of(class_id, model)
+        return self._found[known]
+
+    @cached_property
+    def _found(self) -> dict[tuple[str | None, str], Faults]:
+        return {}
+
+    def _of(self, class_id: str | None, model: str) -> Faults:
         of_model = self.models.get(model, _NOTHING)
         of_class = self.classes.get((class_id, model), _NOTHING)
         steps = (_less(self.total, of_model), _less(of_model, of_class), of_class)
