@@ -177,6 +177,9 @@ class Worker:
             self._keeping.keep(now=self._clock())
         except LotwiseError as error:
             self.trouble = str(error)
+        except Exception as error:  # no schedule must keep jobs from moving on
+            _log.exception("the schedules met something unexpected")
+            self.trouble = f"Lotwise met something unexpected and goes on: {type(error).__name__}: {error}"
 
     def _watch(self) -> None:
         try:

@@ -31,6 +31,7 @@ from core.actions.jobs import (
     stop_preview,
 )
 from core.actions.plans import (
+    BudgetTooSmall,
     Caching,
     NothingToSplit,
     Submission,
@@ -81,6 +82,7 @@ from core.actions.sizing import study_size
 
 __all__ = [
     "Added",
+    "BudgetTooSmall",
     "Caching",
     "NoRejects",
     "NotCancelable",

@@ -17,6 +17,10 @@ from core.planning.plan import NothingToPlan, Plan
 from core.workspace import Workspace
 
 
+class BudgetTooSmall(LotwiseError):
+    """The plan does not fit the budget that was named for it, so nothing was sent. Name a larger one, or send less."""
+
+
 class NothingToSplit(LotwiseError):
     """The prefix of this class ends with a block, or there is no such class: there is no text to send as two."""
 
@@ -92,10 +96,12 @@ def submit(
     """Plan the whole backlog, store the plan with its claims, and have the worker send it.
 
     `confirmed`: what a person typed for a plan that goes over a budget. A dry run goes as far and keeps nothing: its
-    ids are of jobs that are not there. Raises `NothingToPlan`, `PlanOutdated` where another submission was faster,
-    `OverBudget` or `SendingStopped`.
+    ids are of jobs that are not there. Raises `NothingToPlan`, `BudgetTooSmall`, `PlanOutdated` where another
+    submission was faster, `OverBudget` or `SendingStopped`.
     """
     plan = preview_plan(workspace, now=now, needs=needs)
+    if any(missed.binding == "budget" for missed in plan.timing.missed):
+        raise BudgetTooSmall(why=" ".join(plan.timing.reasons))
     made = record_plan(
         workspace.store,
         plan,

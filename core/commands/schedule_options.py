@@ -50,7 +50,7 @@ def schedule_values(parser: argparse.ArgumentParser, arguments: argparse.Namespa
     return {
         "do": arguments.do,
         "name": arguments.name,
-        "need": arguments.deadline or f"within {within:g} h",
+        "need": arguments.deadline or f"within {within:f} h",
         "confidence": arguments.confidence,
         "classes": arguments.classes,
         "at": arguments.at,

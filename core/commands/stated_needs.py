@@ -18,7 +18,9 @@ def add_needs(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--confidence", type=_share, metavar="SHARE", help="how surely they are to be there by then (default: 0.95)"
     )
-    verb.add_argument("--budget", metavar="USD", help="what all jobs together may cost")
+    verb.add_argument(
+        "--budget", metavar="USD", help="what all jobs together may cost, reruns and the fixed cost of each included"
+    )
 
 
 def stated(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -166,7 +166,9 @@ def _verdict(rows: list[Row]) -> Verdict:
         entry = Entry.FAILED if len(bad) == len(canaries) else Entry.UNDER_FLOOR
     words = next(iter(stays or bad), None)
     said = f"{words['cause']}: {words['message'] or 'not usable'}" if words else ""
-    return Verdict(entry=entry, first=not again, said=said)
+    # What served other bodies, and went cold while this one waited for room, may be written once more for it.
+    first = not again or (entry is Entry.COLD and all(row["served"] for row in again))
+    return Verdict(entry=entry, first=first, said=said)
 
 
 def _to_prime(groups: list[Row], verdicts: Mapping[str, Verdict], job: Row) -> list[str]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from core.planning.envelope import BODY_FRAME_BYTES
 from core.planning.groups import Group, Kind
 from core.planning.needs import Needs
-from core.schedule.window import largest_in_time
+from core.schedule.window import largest_in_time, on_time, surest_in_time
 from core.settings import Settings
 from core.sizing.constraints import Limits
 from core.sizing.evidence import Evidence
@@ -111,6 +111,7 @@ class Sizing:
     def _limits(self, group: Group) -> Limits:
         needs, settings = self.needs, self.settings
         blast_hours = settings.blast_radius_hours if needs.blast_hours is None else needs.blast_hours
+        in_time = (None, None) if group.deadline is None else self._in_window(group, group.deadline)
         return Limits(
             requests=settings.max_job_requests,
             bytes=settings.max_job_bytes - BODY_FRAME_BYTES,
@@ -119,7 +120,8 @@ class Sizing:
             blast_usd=self._blast_usd,
             blast_hours=blast_hours,
             rerun_items=self._in_time(group, timedelta(hours=blast_hours)),
-            window_items=None if group.deadline is None else self._in_window(group, group.deadline),
+            window_items=in_time[0],
+            window_nearest=in_time[1],
             backlog=group.items,
         )
 
@@ -143,20 +145,27 @@ class Sizing:
         most = self.settings.max_job_requests
         return bisect_left(range(1, most + 1), True, key=late) if late(most) else most
 
-    def _in_window(self, group: Group, deadline: datetime) -> int:
-        """The largest size with which all of the group is there by its deadline, repaired once; 0 where none is."""
+    def _in_window(self, group: Group, deadline: datetime) -> tuple[int, int | None]:
+        """The largest size with which all of the group is there in time, repaired once; else 0 and the surest."""
         primer = self.turnaround(group, 1) if group.kind == Kind.PRIMED else None
-        return (
-            largest_in_time(
-                lambda items: self.turnaround(group, items),
-                items=group.items,
-                most=self.settings.max_job_requests,
-                seconds=(deadline - self.now).total_seconds(),
-                confidence=self.needs.confidence,
-                queue_room=self.queue_room,
-                primer=primer,
-                repair_of=lambda items: self.turnaround(group, items),
-                fault_rate=self.fault_rate(group),
-            )
-            or 0
+        most, seconds = self.settings.max_job_requests, (deadline - self.now).total_seconds()
+        found = largest_in_time(
+            lambda items: self.turnaround(group, items),
+            items=group.items,
+            most=most,
+            seconds=seconds,
+            confidence=self.needs.confidence,
+            queue_room=self.queue_room,
+            primer=primer,
+            repair_of=lambda items: self.turnaround(group, items),
+            fault_rate=self.fault_rate(group),
         )
+        if found is not None:
+            return found, None
+
+        def chance(size: int) -> float:
+            jobs = math.ceil(group.items / size)
+            at_once = max(self.queue_room // size, 1)
+            return on_time(self.turnaround(group, size), jobs=jobs, seconds=seconds, at_once=at_once, primer=primer)
+
+        return 0, surest_in_time(chance, items=group.items, most=min(most, self.queue_room))

@@ -38,6 +38,10 @@ class NothingToPlan(LotwiseError):
     the inbox folder."""
 
 
+class UnknownClass(LotwiseError):
+    """No class that waits has this id, so its deadline would mean nothing. `plan --json` shows the ids."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Proposed jobs in sending order, what each item goes into, and what the prediction rests on.
@@ -114,12 +118,15 @@ def draft_plan(
     """Plan all items of `backlog` (columns as in `plan_caching`, and preview).
 
     `evidence`: what past jobs teach, the documented assumptions where it is None; `under_floor`: entries that turned
-    out to be too short. Raises `NothingToPlan` for an empty backlog, and `DeadlinePassed`.
+    out to be too short. Raises `NothingToPlan` for an empty backlog, `UnknownClass`, `DeadlinePassed` and
+    `RequestTooLarge`.
     """
     if backlog.is_empty():
         raise NothingToPlan
     known = evidence or Evidence(fault_history=FaultHistory(void_rate=settings.job_fault_rate))
     asked = needs or Needs()
+    if unknown := set(asked.deadlines) - set(backlog["class_id"].unique()):
+        raise UnknownClass(class_id=", ".join(sorted(unknown)))
     caching = plan_caching(
         backlog, book=book, settings=settings, now=now, learned=known.learned, under_floor=under_floor
     )

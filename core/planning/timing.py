@@ -141,8 +141,8 @@ def _reason(missed: Missed, names: Mapping[str, str], confidence: float) -> str:
         head = f"{which}{more} cannot be paid for"
     else:
         head = (
-            f"{which}{more} will not all be there by {missed.deadline:%Y-%m-%d %H:%M}Z with {confidence:.0%} "
-            f"confidence (chance {missed.probability:.0%})"
+            f"{which}{more} will not all be there by {missed.deadline:%Y-%m-%d %H:%M}Z with a confidence of "
+            f"{confidence:.6g} (the chance is {missed.probability:.2g})"
         )
     cure = " or ".join(_cure(fix) for fix in missed.fixes)
     return f"{head}: {_CAUSES[missed.binding]}." + (f" It would do to {cure}." if cure else "")
@@ -158,4 +158,4 @@ def _cure(fix: Fix) -> str:
         case "items":
             return f"leave {amount:,.0f} items out"
         case "budget":
-            return f"spend ${amount:,.2f} in all"
+            return f"allow ${amount:,.2f} in all, with reruns and what every job costs besides"

@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from core.caching.lifetimes import Lifetime
+from core.errors import LotwiseError
 from core.sizing.job_costs import JobCosts
 
 Floats = NDArray[np.float64]
@@ -18,8 +19,13 @@ DAY = 86_400.0
 DAYS_A_WEEK = 7
 WEEK_HOURS = 168
 _DAY_HOURS = 24
+_MOST_AN_HOUR = 10_000_000.0
 # An hour of the week counts as if it had been seen once more, with what that hour of the day brings on any day.
 _PRIOR_WEEKS = 1.0
+
+
+class TooMuchStated(LotwiseError):
+    """More items an hour are stated than all queues of the API take in one. State fewer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +89,10 @@ def steady(items_an_hour: Sequence[float], start: datetime, *, weeks: int) -> tu
     """When single items come in at a stated rate: (seconds, items).
 
     `items_an_hour`: one rate for every hour, 24 from midnight or 168 from Monday 00:00 on, at the clock of `start`;
-    items come as evenly as the rate allows.
+    items come as evenly as the rate allows. Raises `TooMuchStated`.
     """
+    if (busiest := float(max(items_an_hour))) > _MOST_AN_HOUR:
+        raise TooMuchStated(items_an_hour=busiest, most=_MOST_AN_HOUR)
     hours = weeks * WEEK_HOURS
     first = start.weekday() * _DAY_HOURS + start.hour
     rates = np.resize(np.roll(np.resize(np.asarray(items_an_hour, dtype=float), WEEK_HOURS), -first), hours)

@@ -108,11 +108,11 @@ def in_utc(day: date, at: time, zone: ZoneInfo) -> datetime:
 def _moment(text: str, moment: str, zone: str | None) -> datetime:
     try:
         read = datetime.fromisoformat(moment)
-    except ValueError:
+        if read.tzinfo is not None:
+            return read.astimezone(UTC)
+        return in_utc(read.date(), read.time(), _zone(text, zone))
+    except (ValueError, OverflowError):  # not a date, or at the end of all dates
         raise UnclearDeadline(deadline=text) from None
-    if read.tzinfo is not None:
-        return read.astimezone(UTC)
-    return in_utc(read.date(), read.time(), _zone(text, zone))
 
 
 def _time(text: str, clock: str) -> time:

@@ -192,8 +192,10 @@ def _chosen(
     demand: Demand, lots: Sequence[Lot], levels: Mapping[datetime | None, _Level], thorough: bool
 ) -> tuple[Chosen, list[dict[int, Way]]]:
     """The choice, and the way behind each lot's numbers of jobs."""
-    scarce = demand.queue_limit is not None and demand.queue_limit < sum(lot.items for lot in lots)
     ways = [[_cheapest(demand, lot, levels)] for lot in lots]
+    # All jobs of a way take the room of its largest.
+    taken = sum(found[0].jobs * found[0].items for found in ways)
+    scarce = demand.queue_limit is not None and demand.queue_limit < taken
     choices = [[_choice(demand, lot, found[0], levels, scarce)] for lot, found in zip(lots, ways, strict=True)]
     chosen = choose(choices, demand.queue_limit, thorough=False)
     hopeless = {place for place, found in enumerate(choices) if found[0].latest == -math.inf}

@@ -14,6 +14,9 @@ _WITHIN = re.compile(r"within\s+(\d+(?:\.\d+)?)\s*(?:h|hours?)")
 _TICK = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 5, tzinfo=UTC)
 """A Monday: where steps that no deadline fixes are counted from."""
+LONGEST_HOURS = 744
+"""A schedule sends once in a month of 31 days at least, and goes no earlier than that before the need."""
+
 _LONGEST_CYCLE = timedelta(days=8)
 """A week and what a change of the clocks adds: every such stretch holds a moment of any rhythm."""
 
@@ -24,6 +27,10 @@ class NeededOnce(LotwiseError):
 
 class RhythmInvalid(LotwiseError):
     """A schedule sends in one way: at times, every so many hours, before each deadline, or when enough items wait."""
+
+
+class RhythmTooLong(LotwiseError):
+    """A schedule sends every 744 hours at least, and goes at most 744 hours before the need."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,11 @@ Need = Recurring | Within
 def parse_need(text: str, *, zone: str | None = None) -> Need:
     """Read a need as `str` writes it: `within 8 h` of coming in, or a deadline that comes again.
 
-    Raises `UnclearDeadline`, and `NeededOnce` for one that does not.
+    Raises `UnclearDeadline`, `RhythmTooLong`, and `NeededOnce` for one that does not.
     """
     if found := _WITHIN.fullmatch(text.strip()):
+        if not 0 < float(found[1]) <= LONGEST_HOURS:
+            raise RhythmTooLong(need=text)
         return Within(float(found[1]))
     return parse_recurring(text, zone=zone)
 
@@ -93,6 +102,9 @@ class Rhythm:
         }
         if not has_all[self.way]:
             raise RhythmInvalid(way=self.way)
+        lead_hours = self.lead / 3600
+        if not 0 <= lead_hours <= LONGEST_HOURS or (self.hours or 0) > LONGEST_HOURS:
+            raise RhythmTooLong(lead_hours=lead_hours, hours=self.hours)
 
     def __str__(self) -> str:
         match self.way:

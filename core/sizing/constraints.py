@@ -27,7 +27,9 @@ class Limits:
     `queue_headroom`: requests that the account's queue still takes. `blast_usd`: dollars that one job may put at risk.
     `blast_hours`: hours there are to run a voided job anew; `rerun_items`: the largest size that manages in them.
     `window_items`: the largest size whose results, one repair included, are there in time. `backlog`: items there are.
-    Zero for `rerun_items` or `window_items` says that no size manages. Raises `UnusableLimits`.
+    Zero for `rerun_items` or `window_items` says that no size manages.
+    `window_nearest`: the size that comes nearest to being in time where none is, None where nobody looked. Raises
+    `UnusableLimits`.
     """
 
     requests: int
@@ -38,6 +40,7 @@ class Limits:
     blast_hours: float | None = None
     rerun_items: int | None = None
     window_items: int | None = None
+    window_nearest: int | None = None
     backlog: int | None = None
 
     def __post_init__(self) -> None:

@@ -87,7 +87,8 @@ def recommend(costs: JobCosts, limits: Limits) -> Recommendation:
     """The size at which an item costs least, moved no further than the constraints ask for.
 
     A constraint that no size keeps is named in `unkept`. Then a job has one item where that comes nearest to keeping
-    it, the least of the flat range where it is about time, and what the others allow where it waits for the queue.
+    it, the surest size (else the least of the flat range) where it is about time, and what the others allow where it
+    waits for the queue.
     """
     best = costs.best(LARGEST)
     best_usd = costs.usd_at(best)
@@ -96,7 +97,8 @@ def recommend(costs: JobCosts, limits: Limits) -> Recommendation:
     widest = costs.largest_within(best_usd + FLAT * costs.hot_usd, best, LARGEST)
     least = min(math.ceil(min(costs.amortising(AMORTISED), LARGEST)), widest)
     asked = dict(ceilings(costs, limits))
-    most = {name: items if items >= 1 else _nearest(name, low) for name, items in asked.items()}
+    near = _nearest(limits, low)
+    most = {name: items if items >= 1 else near.get(name, 1) for name, items in asked.items()}
     items, binding = _within(most, max(best, least), "amortise" if least > best else "least_cost")
     amortised = range(least, widest + 1)
     jobs = None if limits.backlog is None else _even_jobs(costs, limits.backlog, items, amortised, min(most.values()))
@@ -119,11 +121,9 @@ def recommend(costs: JobCosts, limits: Limits) -> Recommendation:
     )
 
 
-def _nearest(name: Constraint, low: int) -> int:
-    """The size that comes nearest to keeping a constraint that no size keeps."""
-    if name == "queue":
-        return LARGEST
-    return low if name in {"blast_hours", "window"} else 1
+def _nearest(limits: Limits, low: int) -> dict[Constraint, int]:
+    """The size that comes nearest to keeping a constraint that no size keeps; one item for those not named."""
+    return {"queue": LARGEST, "blast_hours": low, "window": limits.window_nearest or low}
 
 
 def _within(most: Mapping[Constraint, int], items: int, binding: Binding) -> tuple[int, Binding]:

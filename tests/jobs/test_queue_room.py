@@ -1,10 +1,15 @@
 """The queue of the API: never over its limit, never idle, and in the order of the plan."""
 
 from dataclasses import replace
+from decimal import Decimal
+
+import polars as pl
+import pytest
 
 from core import actions
 from core.jobs.queue_room import queue_room
-from tests.jobs.driving import MakeBench, lone
+from core.planning.needs import Needs
+from tests.jobs.driving import Bench, MakeBench, lone, shared
 
 LIMIT = 25
 
@@ -55,3 +60,30 @@ def test_no_job_is_planned_that_the_queue_could_not_take(make_bench: MakeBench) 
 
     assert [job.items for job in plan.jobs] == [4, 4, 4]
     assert {job.decided_by for job in plan.jobs} == {"queue"}
+
+
+def test_bodies_that_wait_for_room_read_all_the_same(make_bench: MakeBench) -> None:
+    """An entry that goes cold while a body waits is written once more for it, as often as it takes."""
+    bench = make_bench(
+        {"queue_limit": 6, "max_job_requests": 6}, queue_limit=6, seconds_per_item=1_500.0, seconds_spread=0.0
+    )
+    _, *bodies = bench.submit(*shared("alpha", 31))
+    assert len(bodies) == 5
+    for _ in range(200):
+        if not bench.tick(minutes=10):
+            break
+
+    assert bench.statuses() == {"complete": 31}
+    sent = bench.attempts().filter(pl.col("role") == "body")
+    assert (sent["cache_read_tokens"] > 0).all()
+    assert bench.jobs().filter(pl.col("role") == "primer").height > 2
+
+
+def test_a_plan_over_its_own_budget_is_not_sent(bench: Bench) -> None:
+    """Whoever names a budget means it: nothing is claimed, and the sentence says what would do."""
+    bench.load(*lone(30))
+    with pytest.raises(actions.BudgetTooSmall, match="does not fit the budget") as refused:
+        actions.submit(bench.workspace, now=bench.clock.now, needs=Needs(budget_usd=Decimal("0.001")))
+
+    assert "It would do to allow $" in str(refused.value)
+    assert bench.statuses() == {"backlog": 30}

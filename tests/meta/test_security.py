@@ -166,7 +166,8 @@ def test_no_page_draws_html_of_unknown_origin(checkout: Path) -> None:
     sources = {path.name: path.read_text() for path in (checkout / "pages").glob("*.py")}
 
     assert [name for name, text in sources.items() if re.search(r"unsafe_allow|components\.|st\.iframe", text)] == []
-    drawn = {name for name, text in sources.items() if "st.html(" in text}
+    constant = r'st\.html\("<style>[^"]*</style>"\)'
+    drawn = {name for name, text in sources.items() if "st.html(" in re.sub(constant, "", text)}
     assert drawn == {name for name in drawn if "html.escape(" in sources[name]}
 
 

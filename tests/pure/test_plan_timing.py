@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.planning.needs import BadNeeds, Needs
-from core.planning.plan import Plan, draft_plan
+from core.planning.plan import Plan, UnknownClass, draft_plan
+from core.planning.splitting import RequestTooLarge
 from core.schedule.deadlines import DeadlinePassed, UnclearDeadline
 from tests.pure.test_plan import BOOK, NOW, ORDINARY, backlog, role
 
@@ -90,7 +91,30 @@ def test_a_budget_that_does_not_reach_says_what_would() -> None:
 
     assert made.binding == "budget"
     assert "cannot be paid for" in made.reasons[0]
-    assert "It would do to spend $" in made.reasons[0]
+    assert "It would do to allow $" in made.reasons[0]
+
+
+@pytest.mark.parametrize("needs", [{"queue_room": 20_000}, {}])
+def test_a_window_that_no_size_clears_does_not_make_jobs_large_again(needs: dict[str, Any]) -> None:
+    """Where nothing is sure enough the surest size goes, not the cheapest: less time, jobs as small or smaller."""
+    largest = []
+    for minutes in (240, 150, 120, 90):
+        asked = Needs(deadline=NOW + timedelta(minutes=minutes), **needs)
+        largest.append(max(job.items for job in plan({"items": 1_500, "prefix_chars": 100}, needs=asked).jobs))
+
+    assert largest == sorted(largest, reverse=True)
+
+
+def test_a_deadline_for_a_class_that_does_not_wait_is_refused() -> None:
+    """A slip in an id must not leave a pipeline without its deadline."""
+    with pytest.raises(UnknownClass, match="No class that waits"):
+        plan(HEAVY, needs=Needs(deadlines={"nope": NOW + timedelta(hours=9)}))
+
+
+def test_one_request_larger_than_a_job_is_told() -> None:
+    """It blocks the plan with a sentence, not with a traceback."""
+    with pytest.raises(RequestTooLarge, match="import --replace"):
+        plan(HEAVY, needs=Needs(), max_job_bytes=10_000)
 
 
 @given(hours=st.floats(1.5, 30), tighter=st.floats(0.3, 0.99))
@@ -114,6 +138,9 @@ def test_a_tighter_window_never_makes_larger_jobs(hours: float, tighter: float) 
         ({"deadline": "2026-11-22T11:59Z"}, DeadlinePassed),
         ({"deadline": "soon"}, UnclearDeadline),
         ({"class_deadlines": {"c": "25:00 UTC"}}, UnclearDeadline),
+        ({"deadline": "9999-12-31T23:59-12:00"}, UnclearDeadline),
+        ({"deadline": "0001-01-01T00:00+12:00"}, UnclearDeadline),
+        ({"deadline": "9999-12-31T23:59 America/Los_Angeles"}, UnclearDeadline),
         ({"budget": "0"}, BadNeeds),
         ({"budget": "-1"}, BadNeeds),
         ({"budget": "much"}, BadNeeds),

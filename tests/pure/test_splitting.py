@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.planning.splitting import split_evenly
+from core.planning.splitting import RequestTooLarge, split_evenly
 
 
 @given(st.lists(st.integers(1, 100), max_size=200), st.integers(1, 50), st.integers(100, 2_000))
@@ -41,5 +41,5 @@ def test_parts_are_as_few_as_even_parts_can_be(sizes: list[int], items: int, mos
 
 def test_a_request_over_the_limit_is_told_and_not_split() -> None:
     """It can go into no job at all."""
-    with pytest.raises(ValueError, match="101 bytes is over the limit of 100"):
+    with pytest.raises(RequestTooLarge, match="import --replace"):
         split_evenly(np.array([5, 101]), items=10, most_bytes=100)

@@ -175,8 +175,11 @@ FROM job alike WHERE job.job_id = $job_id AND alike.job_id = $alike_id
 
 -- name: entry_primers
 -- Every primer item of a body's plan, by the cache entries that it writes: the canaries of what uses those.
--- Own: it was sent for this very entry. Warm: it was sent after $since.
-SELECT path.entry_id, path.entry_id = a.entry_id AS own, j.job_id, j.state, j.parent_job_id, j.submitted_at >= $since AS warm, a.outcome, a.usable,
+-- Own: it was sent for this very entry. Warm: it was sent after $since. Served: a body of the plan went after it.
+SELECT path.entry_id, path.entry_id = a.entry_id AS own, j.job_id, j.state, j.parent_job_id, j.submitted_at >= $since AS warm,
+       (SELECT max(sent.submitted_at) FROM job sent WHERE sent.plan_id = body.plan_id AND sent.role = 'body')
+           > j.submitted_at AS served,
+       a.outcome, a.usable,
        a.cause, a.action, a.message,
        coalesce(a.cache_write_5m_tokens, 0) + coalesce(a.cache_write_1h_tokens, 0) + coalesce(a.cache_read_tokens, 0)
            AS cached_tokens
