@@ -26,7 +26,7 @@ def test_the_whole_way(call: Call, requests_file: Path, monkeypatch: pytest.Monk
     assert plan["simulated"] is True
     submitted = call("submit", "--wait")
     assert submitted["items"] == 20
-    assert len(submitted["jobs"]) == 3
+    assert len(submitted["jobs"]) == 2
 
     for _ in range(30):
         status = call("status")
@@ -159,7 +159,7 @@ def test_people_read_why_a_slice_failed(say: Call, call: Call, tmp_path: Path, m
 def test_calling_a_job_off_and_sending_it_after_all(call: Call, requests_file: Path) -> None:
     """Cancel before sending frees the items; a repair sends them; a job that is over can be neither."""
     call("import", requests_file)
-    _, body, _ = call("submit")["jobs"]
+    _, body = call("submit")["jobs"]
     assert call("cancel", body)["state"] == "canceled"
     assert "nothing left to cancel" in call("cancel", body, code=1)["error"]
     assert "Only a held job" in call("release", body, code=1)["error"]
@@ -175,7 +175,7 @@ def test_submit_without_waiting_sends_and_status_moves_on(call: Call, requests_f
         status = call("status")
         if {job["state"] for job in status["jobs"]} == {"done"}:
             break
-    assert len(jobs) == len(status["jobs"]) == 3
+    assert len(jobs) == len(status["jobs"]) == 2
     assert status["items"] == {"complete": 20}
 
 
