@@ -13,14 +13,13 @@ from core.actions.simulation import Comparison, Stage
 from core.caching.class_caching import ClassCaching
 from core.checkup import examine_waiting
 from core.doctor.examination import Examination
-from core.gateway import ONE_HOUR
 from core.handover.handover import Standing
 from core.history.naming_anew import Naming
 from core.intake.payloads import PayloadReader
 from core.jobs.drifts import drifts_of
 from core.jobs.hit_rates import ClassHitRate
 from core.jobs.hit_rates import hit_rates as hit_rates_of
-from core.jobs.predictions import learn_sizing
+from core.jobs.predictions import known_of, time_scale
 from core.jobs.slices import Slice
 from core.jobs.spending import Check
 from core.planning.class_size import ClassSize
@@ -303,18 +302,12 @@ def _hit_rates(_store: Store, folder: str, version: int, hour: str) -> dict[str,
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _evidence(_workspace: Workspace, folder: str, version: int, hour: str) -> Evidence:
-    return learn_sizing(
-        _workspace.store,
-        now=formats.now(),
-        scale=ONE_HOUR / _workspace.gateway.cache_lifetime,
-        void_rate=_workspace.settings.job_fault_rate,
-    )
+    return known_of(_workspace.store, _workspace.gateway, _workspace.settings, now=formats.now())
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _drifts(_workspace: Workspace, folder: str, version: int, hour: str) -> tuple[Drift, ...]:
-    scale = ONE_HOUR / _workspace.gateway.cache_lifetime
-    return drifts_of(_workspace.store, now=formats.now(), scale=scale)
+    return drifts_of(_workspace.store, now=formats.now(), scale=time_scale(_workspace.gateway))
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

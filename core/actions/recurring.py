@@ -8,9 +8,8 @@ from math import isfinite
 from core.actions.writing import allowance_of, perform
 from core.audit import recorded
 from core.errors import LotwiseError
-from core.gateway import ONE_HOUR
 from core.jobs.journal import Recorded
-from core.jobs.predictions import learn_sizing
+from core.jobs.predictions import known_of
 from core.recurring.learning import Expected, at_stated_rate, learn_work
 from core.recurring.runs import Due, Runs
 from core.recurring.schedules import (
@@ -197,8 +196,7 @@ def _class_ids(workspace: Workspace, classes: Sequence[str] | None) -> tuple[str
 
 
 def _evidence(workspace: Workspace, now: datetime) -> Evidence:
-    scale, void_rate = ONE_HOUR / workspace.gateway.cache_lifetime, workspace.settings.job_fault_rate
-    return learn_sizing(workspace.store, now=now, scale=scale, void_rate=void_rate)
+    return known_of(workspace.store, workspace.gateway, workspace.settings, now=now)
 
 
 def _expected(workspace: Workspace, evidence: Evidence, now: datetime, class_ids: tuple[str, ...] | None) -> Expected:

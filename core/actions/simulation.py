@@ -12,12 +12,11 @@ import polars as pl
 
 from core.caching.waves import WAVE_SECONDS
 from core.errors import LotwiseError
-from core.gateway import ONE_HOUR
 from core.intake.backlog import waiting_items
 from core.intake.file_backlog import file_backlog
 from core.intake.group_files import find_file_classes
 from core.jobs.hit_rates import hit_rates
-from core.jobs.predictions import learn_sizing
+from core.jobs.predictions import learn_sizing, time_scale
 from core.prices import PriceBook
 from core.settings import Settings
 from core.simulation.advice import Bounds
@@ -73,7 +72,7 @@ def stage_workspace(
     asked = {"since": since, "now": now}
     actual = workspace.store.query("replayed_actual", **asked, within=within_hours * 3600).row(0, named=True)
     # The history of a demo ran at life's speed, its server does not.
-    scale = 1.0 if actual["at_life_speed"] else ONE_HOUR / workspace.gateway.cache_lifetime
+    scale = 1.0 if actual["at_life_speed"] else time_scale(workspace.gateway)
     evidence = learn_sizing(workspace.store, now=now, scale=scale, void_rate=settings.job_fault_rate)
     if actual["items"]:
         replay = past(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.commands import file_verbs
+from core.commands.amounts import amount, whole
 from core.commands.local_api import ask_owner, to_json
 from core.commands.plain_text import VisibleLog, plain, visible
 from core.commands.planning_options import add_planning_verbs
@@ -96,43 +97,11 @@ def _demo(arguments: argparse.Namespace) -> Document:
     return asdict(build_demo(arguments.workspace))
 
 
-def _port(text: str) -> int:
-    """A port number; argparse makes wrong usage of the error."""
-    port = int(text)
-    if not 0 <= port <= _LAST_PORT:
-        raise ValueError(text)
-    return port
-
-
-def _count(text: str) -> int:
-    """How many of something, one at least; argparse makes wrong usage of the error."""
-    count = int(text)
-    if count < 1:
-        raise ValueError(text)
-    return count
-
-
 def _key(text: str) -> str:
     """A key that a header can carry."""
     if not text.isascii() or not text.isprintable() or text != text.strip() or not text:
         raise argparse.ArgumentTypeError("a key is printable ASCII and begins and ends with none of its spaces")
     return text
-
-
-def _runs(text: str) -> float:
-    """A number of runs; argparse makes wrong usage of the error."""
-    runs = float(text)
-    if not 0 < runs < float("inf"):
-        raise ValueError(text)
-    return runs
-
-
-def _days(text: str) -> int:
-    """A number of days back; argparse makes wrong usage of the error."""
-    days = int(text)
-    if not 1 <= days <= _MOST_DAYS:
-        raise ValueError(text)
-    return days
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -248,7 +217,7 @@ def _parser() -> argparse.ArgumentParser:
         "show who did what, newest first",
         lambda a: _on_workspace(a, "audit", {"limit": a.limit, "actor": a.actor}),
     )
-    audit.add_argument("--limit", type=_count, default=50, metavar="N", help="this many entries at most")
+    audit.add_argument("--limit", type=whole(1), default=50, metavar="N", help="this many entries at most")
     audit.add_argument("--actor", metavar="NAME", help="only what this person did, or `worker`")
 
     _add_handover_verbs(verb)
@@ -260,7 +229,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     history.add_argument(
         "--since",
-        type=_days,
+        type=whole(1, _MOST_DAYS),
         default=29,
         metavar="DAYS",
         help="how far to look back (default: 29 days, as long as the API keeps results)",
@@ -346,7 +315,7 @@ def _add_handover_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:
 def _add_sandbox_verb(verb: Callable[..., argparse.ArgumentParser]) -> None:
     """The verb whose options are those of the local server."""
     sandbox = verb("sandbox", "run the local Message Batches server", _sandbox)
-    sandbox.add_argument("--port", type=_port, default=0, help="0 takes a free one")
+    sandbox.add_argument("--port", type=whole(0, _LAST_PORT), default=0, help="0 takes a free one")
     sandbox.add_argument("--folder", type=Path, default=None, help="keep its state here over restarts")
     sandbox.add_argument("--api-key", type=_key, metavar="KEY", help="accept this key only (default: any)")
     for option in fields(SandboxOptions):
@@ -377,7 +346,7 @@ def _add_file_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:
     doctor = verb("doctor", "find what breaks or wastes prefix sharing, and price it", file_verbs.doctor)
     doctor.add_argument("files", nargs="+", type=Path, metavar="FILE")
     doctor.add_argument(
-        "--runs-a-month", type=_runs, default=1.0, metavar="N", help="how often such files are sent (default: once)"
+        "--runs-a-month", type=amount, default=1.0, metavar="N", help="how often such files are sent (default: once)"
     )
     doctor.add_argument(
         "--rewrite", type=Path, metavar="DIR", help="write rewritten copies, and proposals for owners, there"

@@ -3,6 +3,8 @@
 import argparse
 from typing import Any
 
+from core.commands.amounts import amount, share, whole
+
 _NAMED = ("add", "remove", "pause", "resume", "run")
 _DOES = ("list", "recommend", *_NAMED)
 _CONFIDENCE = 0.95
@@ -18,23 +20,23 @@ def add_schedule_options(schedule: argparse.ArgumentParser) -> None:
         "--deadline", metavar="TIME", help="when results are needed: '07:00 Europe/Berlin', 'Mon-Fri 09:00 UTC'"
     )
     need.add_argument(
-        "--within", type=_hours, metavar="HOURS", help=f"or so long after an item came in (default: {_WITHIN:g})"
+        "--within", type=amount, metavar="HOURS", help=f"or so long after an item came in (default: {_WITHIN:g})"
     )
     schedule.add_argument(
-        "--confidence", type=_share, default=_CONFIDENCE, metavar="P", help=f"default: {_CONFIDENCE:g}"
+        "--confidence", type=share, default=_CONFIDENCE, metavar="P", help=f"default: {_CONFIDENCE:g}"
     )
     way = schedule.add_mutually_exclusive_group()
     way.add_argument("--at", action="append", default=[], metavar="TIME", help="send then; may be given several times")
-    way.add_argument("--every", type=_count, metavar="HOURS", help="send every so many hours")
+    way.add_argument("--every", type=whole(1), metavar="HOURS", help="send every so many hours")
     way.add_argument("--before", action="store_true", help="send once before each deadline")
-    way.add_argument("--queue", type=_count, metavar="ITEMS", help="send a class when so many of its items wait")
+    way.add_argument("--queue", type=whole(1), metavar="ITEMS", help="send a class when so many of its items wait")
     schedule.add_argument(
-        "--lead", type=_hours, metavar="MINUTES", help="how long before the need it goes (default: as learned)"
+        "--lead", type=amount, metavar="MINUTES", help="how long before the need it goes (default: as learned)"
     )
     schedule.add_argument(
         "--class", action="append", dest="classes", metavar="CLASS", help="only this class (id or name); several times"
     )
-    schedule.add_argument("--per-day", type=_hours, metavar="ITEMS", help="recommend for so many items a day")
+    schedule.add_argument("--per-day", type=amount, metavar="ITEMS", help="recommend for so many items a day")
     schedule.add_argument("--confirm", metavar="AMOUNT", help="run: the predicted dollars, where they go over a budget")
     schedule.add_argument("--dry-run", action="store_true", help="run: say what would be sent, and send nothing")
 
@@ -62,27 +64,3 @@ def schedule_values(parser: argparse.ArgumentParser, arguments: argparse.Namespa
         "confirm": arguments.confirm,
         "dry_run": arguments.dry_run,
     }
-
-
-def _count(text: str) -> int:
-    """How many of something, one at least; argparse makes wrong usage of the error."""
-    count = int(text)
-    if count < 1:
-        raise ValueError(text)
-    return count
-
-
-def _hours(text: str) -> float:
-    """An amount above nothing."""
-    amount = float(text)
-    if not 0 < amount < float("inf"):
-        raise ValueError(text)
-    return amount
-
-
-def _share(text: str) -> float:
-    """A share above nothing and below all."""
-    share = float(text)
-    if not 0 < share < 1:
-        raise ValueError(text)
-    return share

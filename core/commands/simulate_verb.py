@@ -8,6 +8,7 @@ from typing import Any
 
 from core import actions
 from core.actions.simulation import DAYS, REPLICATES, WITHIN_HOURS, Comparison, Stage
+from core.commands.amounts import amount, whole
 from core.prices import PriceBook
 from core.requests.files import request_files
 from core.settings import Settings
@@ -43,9 +44,9 @@ def simulate_files(arguments: argparse.Namespace) -> Document:
 def add_simulate_options(simulate: argparse.ArgumentParser) -> None:
     """The options of the verb."""
     simulate.add_argument("files", nargs="*", type=Path, metavar="FILE", help="simulate these, without importing them")
-    simulate.add_argument("--days", type=_days, default=DAYS, metavar="N", help="replay this many past days")
+    simulate.add_argument("--days", type=whole(1, 366), default=DAYS, metavar="N", help="replay this many past days")
     simulate.add_argument(
-        "--within", type=_hours, default=WITHIN_HOURS, metavar="HOURS", help="on time is so long after coming in"
+        "--within", type=amount, default=WITHIN_HOURS, metavar="HOURS", help="on time is so long after coming in"
     )
     simulate.add_argument(
         "--group",
@@ -58,8 +59,10 @@ def add_simulate_options(simulate: argparse.ArgumentParser) -> None:
     simulate.add_argument("--model", metavar="M", help="price it all on this model")
     simulate.add_argument("--fault-rate", type=float, metavar="X", help="share of items that fail (default: as seen)")
     simulate.add_argument("--width", type=float, metavar="C", help="items of a job in flight at once")
-    simulate.add_argument("--replicates", type=_count, default=REPLICATES, metavar="R", help="draws of chance")
-    simulate.add_argument("--seed", type=_seed, default=0, metavar="S", help="the same seed gives the same figures")
+    simulate.add_argument(
+        "--replicates", type=whole(1, 10_000), default=REPLICATES, metavar="R", help="draws of chance"
+    )
+    simulate.add_argument("--seed", type=whole(0), default=0, metavar="S", help="the same seed gives the same figures")
 
 
 def scenario_of(arguments: argparse.Namespace) -> Document:
@@ -108,27 +111,3 @@ def _figures(distributions: dict[str, Distribution]) -> Document:
 def _plain(name: str, value: float) -> Decimal | float:
     """Money as decimal text, to the hundredth of a cent; everything else as a number."""
     return Decimal(value).quantize(_CENTS) if name.endswith("_usd") else round(value, 6)
-
-
-def _days(text: str) -> int:
-    if not 1 <= int(text) <= 366:
-        raise ValueError(text)
-    return int(text)
-
-
-def _hours(text: str) -> float:
-    if not 0 < float(text) < float("inf"):
-        raise ValueError(text)
-    return float(text)
-
-
-def _seed(text: str) -> int:
-    if int(text) < 0:
-        raise ValueError(text)
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if not 1 <= int(text) <= 10_000:
-        raise ValueError(text)
-    return int(text)

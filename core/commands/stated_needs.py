@@ -3,6 +3,8 @@
 import argparse
 from typing import Any
 
+from core.commands.amounts import share
+
 
 def add_needs(verb: argparse.ArgumentParser) -> None:
     """What a plan has to meet."""
@@ -16,7 +18,7 @@ def add_needs(verb: argparse.ArgumentParser) -> None:
         help="have those of one class, by its id, by another time; may be given several times",
     )
     verb.add_argument(
-        "--confidence", type=_share, metavar="SHARE", help="how surely they are to be there by then (default: 0.95)"
+        "--confidence", type=share, metavar="SHARE", help="how surely they are to be there by then (default: 0.95)"
     )
     verb.add_argument(
         "--budget", metavar="USD", help="what all jobs together may cost, reruns and the fixed cost of each included"
@@ -38,11 +40,3 @@ def _class_deadline(text: str) -> tuple[str, str]:
     if not class_id or not deadline:
         raise argparse.ArgumentTypeError("say which class, and when: CLASS=TIME")
     return class_id, deadline
-
-
-def _share(text: str) -> float:
-    """A share above 0 and under 1; argparse makes wrong usage of the error."""
-    share = float(text)
-    if not 0 < share < 1:
-        raise ValueError(text)
-    return share

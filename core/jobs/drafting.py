@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from core.gateway import ONE_HOUR, Gateway
+from core.gateway import Gateway
 from core.intake.backlog import waiting_items
 from core.jobs.hit_rates import entries_under_floor
-from core.jobs.predictions import learn_sizing
+from core.jobs.predictions import known_of
 from core.jobs.queue_room import queue_room
 from core.planning.needs import Needs
 from core.planning.plan import Plan, draft_plan
@@ -37,9 +37,7 @@ def draft_backlog(
         book=book,
         settings=settings,
         now=now,
-        evidence=learn_sizing(
-            store, now=now, scale=ONE_HOUR / gateway.cache_lifetime, void_rate=settings.job_fault_rate
-        ),
+        evidence=known_of(store, gateway, settings, now=now),
         under_floor=entries_under_floor(store),
         needs=needs,
     )

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from core.caching.learned import Basis
-from core.gateway import ONE_HOUR
+from core.gateway import ONE_HOUR, Gateway
 from core.jobs.hit_rates import learn
 from core.planning.planned_job import PlannedJob
+from core.settings import Settings
 from core.sizing.calibration import COST, COVERAGE, HIT_RATE, SECONDS, Calibration
 from core.sizing.evidence import Evidence, outputs_of
 from core.sizing.faults import FaultHistory
@@ -36,6 +37,16 @@ _COST_SPREAD: dict[Basis, float] = {"measured": 0.1, "estimated": 0.2, "assumed"
 _LEAST_RATE_SPREAD = 0.02
 # Standard deviations of a normal distribution between the ends of an interval that holds four of five.
 _WIDTH = 2 * float(normal_score((1 + COVERAGE) / 2))
+
+
+def time_scale(gateway: Gateway) -> float:
+    """How many times faster than life the server behind a gateway runs; 1 for the API."""
+    return ONE_HOUR / gateway.cache_lifetime
+
+
+def known_of(store: Store, gateway: Gateway, settings: Settings, *, now: datetime) -> Evidence:
+    """What the jobs of a workspace teach about sizes and times, at the pace of its server."""
+    return learn_sizing(store, now=now, scale=time_scale(gateway), void_rate=settings.job_fault_rate)
 
 
 def learn_sizing(store: Store, *, now: datetime, scale: float, void_rate: float) -> Evidence:

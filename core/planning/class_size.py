@@ -1,14 +1,13 @@
 """The size of a class's jobs: its costs and limits from its cache plan and what was learned of it. Pure."""
 
 import math
-from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.planning.envelope import BODY_FRAME_BYTES
 from core.planning.groups import Group, Kind
 from core.planning.needs import Needs
-from core.schedule.window import largest_in_time, on_time, surest_in_time
+from core.schedule.window import largest_alone, largest_in_time, on_time, surest_in_time
 from core.settings import Settings
 from core.sizing.constraints import Limits
 from core.sizing.evidence import Evidence
@@ -111,6 +110,12 @@ class Sizing:
     def _limits(self, group: Group) -> Limits:
         needs, settings = self.needs, self.settings
         blast_hours = settings.blast_radius_hours if needs.blast_hours is None else needs.blast_hours
+        rerun_items = largest_alone(
+            lambda items: self.turnaround(group, items),
+            most=settings.max_job_requests,
+            seconds=timedelta(hours=blast_hours).total_seconds(),
+            confidence=needs.confidence,
+        )
         in_time = (None, None) if group.deadline is None else self._in_window(group, group.deadline)
         return Limits(
             requests=settings.max_job_requests,
@@ -119,7 +124,7 @@ class Sizing:
             queue_headroom=self.queue_room,
             blast_usd=self._blast_usd,
             blast_hours=blast_hours,
-            rerun_items=self._in_time(group, timedelta(hours=blast_hours)),
+            rerun_items=rerun_items or 0,
             window_items=in_time[0],
             window_nearest=in_time[1],
             backlog=group.items,
@@ -134,16 +139,6 @@ class Sizing:
         """Requests that a job may have for the queue's sake: what is free, but never next to nothing."""
         limit, room = self.settings.queue_limit, self.needs.queue_room
         return limit if room is None else max(room, math.ceil(_LEAST_ROOM * limit))
-
-    def _in_time(self, group: Group, time: timedelta) -> int:
-        """The largest job that is back within so long after it was sent; 0 where none is."""
-
-        def late(items: int) -> bool:
-            needed = self.turnaround(group, items).quantile(self.needs.confidence)
-            return float(needed) > time.total_seconds()
-
-        most = self.settings.max_job_requests
-        return bisect_left(range(1, most + 1), True, key=late) if late(most) else most
 
     def _in_window(self, group: Group, deadline: datetime) -> tuple[int, int | None]:
         """The largest size with which all of the group is there in time, repaired once; else 0 and the surest."""

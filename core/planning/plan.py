@@ -134,9 +134,8 @@ def draft_plan(
     items = in_sending_order(caching.items.drop("chain", "depths", "overheads"), asked)
     items, groups, small = _packed(items, sizing)
     sizes = {group.place: sizing.size(group) for group in groups if group.kind != Kind.PRIMER}
-    limits = {group.place: _most(group, sizes, settings) for group in groups}
-    timing = time_groups(groups, sizes, {place: limits[place] for place in sizes}, sizing)
-    items = _with_jobs(items, groups, limits, timing, settings)
+    timing = time_groups(groups, sizes, sizing)
+    items = _with_jobs(items, groups, sizes, timing, settings)
     times = job_times(items, groups, timing, sizing)
     basis = {one.class_id: one.basis for one in caching.classes}
     return Plan(
@@ -168,13 +167,8 @@ def _packed(items: pl.DataFrame, sizing: Sizing) -> tuple[pl.DataFrame, list[Gro
     return items, groups_of(items), small
 
 
-def _most(group: Group, sizes: Mapping[int, ClassSize], settings: Settings) -> int:
-    """Items that one job of a group may carry."""
-    return sizes[group.place].items if group.place in sizes else settings.max_job_requests
-
-
 def _with_jobs(
-    items: pl.DataFrame, groups: Sequence[Group], limits: Mapping[int, int], timing: Timing, settings: Settings
+    items: pl.DataFrame, groups: Sequence[Group], sizes: Mapping[int, ClassSize], timing: Timing, settings: Settings
 ) -> pl.DataFrame:
     """Cut every group into even jobs, as many as were scheduled: adds the number of each item's `job`."""
     sent, most_bytes = items["sent"].to_numpy(), settings.max_job_bytes - BODY_FRAME_BYTES
@@ -182,7 +176,8 @@ def _with_jobs(
     begin = number = 0
     for group in groups:
         end, bodies = begin + group.items, len(timing.bodies.get(group.place, ()))
-        most = math.ceil(group.items / bodies) if bodies else limits[group.place]
+        alone = sizes[group.place].items if group.place in sizes else settings.max_job_requests
+        most = math.ceil(group.items / bodies) if bodies else alone
         part = split_evenly(sent[begin:end], items=most, most_bytes=most_bytes)
         job[begin:end] = number + part
         begin, number = end, number + int(part[-1]) + 1

@@ -1,6 +1,6 @@
 """When the jobs of a plan go, when their results are there, and which deadlines cannot be met. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -52,22 +52,10 @@ class Timing:
     reasons: tuple[str, ...]
 
 
-def time_groups(
-    groups: Sequence[Group], sizes: Mapping[int, ClassSize], most: Mapping[int, int], sizing: Sizing
-) -> Timing:
-    """Schedule all groups of bodies together; `most`: items that one of their jobs may carry, by place.
-
-    Raises `DeadlinePassed`.
-    """
-    primers: dict[int, int] = {}
-    for group in groups:
-        if group.kind == Kind.PRIMER:
-            primers |= dict.fromkeys(group.components, 1)
-    lots = [
-        _lot(group, sizes[group.place], most[group.place], primers, sizing)
-        for group in groups
-        if group.kind != Kind.PRIMER
-    ]
+def time_groups(groups: Sequence[Group], sizes: Mapping[int, ClassSize], sizing: Sizing) -> Timing:
+    """Schedule all groups of bodies together. Raises `DeadlinePassed`."""
+    primed = {component for group in groups if group.kind == Kind.PRIMER for component in group.components}
+    lots = [_lot(size, primed, sizing) for size in sizes.values()]
     needs = sizing.needs
     found = schedule(
         lots,
@@ -108,13 +96,14 @@ def job_times(items: pl.DataFrame, groups: Sequence[Group], timing: Timing, sizi
     return times
 
 
-def _lot(group: Group, size: ClassSize, most: int, primers: Mapping[int, int], sizing: Sizing) -> Lot:
-    first = sum(primers.get(component, 0) for component in group.components) if group.kind == Kind.PRIMED else 0
+def _lot(size: ClassSize, primed: Set[int], sizing: Sizing) -> Lot:
+    group = size.group
+    first = len(primed & set(group.components)) if group.kind == Kind.PRIMED else 0
     return Lot(
         key=str(group.place),
         items=group.items + first,
         costs=size.costs or _FREE,
-        most=most,
+        most=size.items,
         turnaround=lambda items: sizing.turnaround(group, items),
         deadline=group.deadline,
         primers=first,

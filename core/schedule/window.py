@@ -216,10 +216,11 @@ def largest_alone(
 
     Found by halving: a larger job is never sooner done.
     """
-    late = bisect_left(
-        range(1, most + 1), True, key=lambda size: float(turnaround_of(size).quantile(confidence)) > seconds
-    )
-    return late or None
+
+    def late(size: int) -> bool:
+        return float(turnaround_of(size).quantile(confidence)) > seconds
+
+    return (bisect_left(range(1, most + 1), True, key=late) if late(most) else most) or None
 
 
 def repair_needed(items: int, fault_rate: float) -> float:
