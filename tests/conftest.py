@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -39,7 +39,30 @@ TOGETHER = {
     "tests/ui/": "ui",
 }
 
+# Coverage is taken of the tests of the core alone: a page that draws a figure proves nothing of the line that made it,
+# and tracing makes these the slowest of all.
+UNTRACED = ("tests/browser/", "tests/chaos/", "tests/meta/", "tests/strangers/", "tests/ui/")
+_TRACES_CHILDREN = "COVERAGE_PROCESS_CONFIG"
+
 Serve = Callable[[Path], AbstractContextManager[str]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep coverage out of the tests that are not traced."""
+    for item in items:
+        if item.nodeid.startswith(UNTRACED):
+            item.add_marker("no_cover")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Keep it out of the processes that they start, too."""
+    tracing = os.environ.pop(_TRACES_CHILDREN, None) if item.nodeid.startswith(UNTRACED) else None
+    try:
+        return (yield)
+    finally:
+        if tracing is not None:
+            os.environ[_TRACES_CHILDREN] = tracing
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -11,6 +11,14 @@ from tests.jobs.driving import Bench, MakeBench
 from tests.jobs.handing import Ledger
 
 
+@pytest.fixture(scope="session", autouse=True)
+def impatience() -> Iterator[None]:
+    """Make the SDK repeat a read at once: how long it waits is its own affair, and would be most of these tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("anthropic._base_client.INITIAL_RETRY_DELAY", 0.01)
+        yield
+
+
 @pytest.fixture
 def make_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeBench]:
     """Return a function that starts a bench; keywords in `settings` go to Lotwise, the others to the server."""
