@@ -7,10 +7,12 @@ from core.charts.backlog import backlog_classes
 from core.charts.blast import blast
 from core.charts.cadence import week_cadence
 from core.charts.calibration import calibration
+from core.charts.certainty import certainty
 from core.charts.class_hits import class_hits
 from core.charts.deadline import deadline
 from core.charts.failures import failures
 from core.charts.figure import Figure
+from core.charts.frontier import frontier
 from core.charts.gantt import SPANS, gantt
 from core.charts.hits import hit_rate
 from core.charts.icicle import PICKED, prefix_icicle
@@ -32,9 +34,11 @@ __all__ = [
     "backlog_classes",
     "blast",
     "calibration",
+    "certainty",
     "class_hits",
     "deadline",
     "failures",
+    "frontier",
     "gantt",
     "hit_rate",
     "largest_step",

@@ -4,7 +4,7 @@ import altair as alt
 import polars as pl
 
 from core.charts.figure import FITTING_LABEL, Figure, legend, nothing
-from core.charts.wording import count, listing, percent
+from core.wording import count, listing, percent
 
 KEEP = 8
 """Classes drawn on their own, largest first; the rest is one bar."""

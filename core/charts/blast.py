@@ -7,7 +7,7 @@ import polars as pl
 
 from core.charts.figure import DIGITS, Figure, layers, log_ticks, nothing
 from core.charts.size_costs import INK, SIZE_HUES, size_axis, size_colour
-from core.charts.wording import count, usd
+from core.wording import count, usd
 
 SMALL = 200
 """Height of the charts beside the costs."""

@@ -4,7 +4,7 @@ import altair as alt
 import polars as pl
 
 from core.charts.figure import Figure, figure, layers, legend, nothing
-from core.charts.wording import count, listing
+from core.wording import count, listing
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _FULL_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -6,9 +6,9 @@ import altair as alt
 import polars as pl
 
 from core.charts.figure import Figure, dimmed, figure, layers, legend, nothing, pick
-from core.charts.wording import count, listing, percent
 from core.sizing.calibration import COVERAGE, MEASURES
 from core.sizing.ledger import RECENT, coverage, summary
+from core.wording import count, listing, percent
 
 POINTS = 300
 """Points of one curve at most."""

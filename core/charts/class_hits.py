@@ -4,7 +4,7 @@ import altair as alt
 import polars as pl
 
 from core.charts.figure import Figure, layers, legend, nothing
-from core.charts.wording import count, percent
+from core.wording import count, percent
 
 _ACTUAL = "actual"
 _HEIGHT = 330

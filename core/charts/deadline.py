@@ -6,7 +6,7 @@ import polars as pl
 from core.charts.blast import SMALL, Y_EXTENT, level_line, size_line
 from core.charts.figure import Figure, layers, nothing
 from core.charts.size_costs import SIZE_HUES, size_axis, size_colour
-from core.charts.wording import count, percent
+from core.wording import count, percent
 
 
 def deadline(curve: pl.DataFrame, *, items: int, confidence: float) -> Figure:

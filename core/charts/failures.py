@@ -5,7 +5,7 @@ import polars as pl
 
 from core.charts.figure import DAY_AXIS, MARKS, Figure, dimmed, figure, legend, nothing, pick
 from core.charts.series import folded
-from core.charts.wording import count, day, listing, usd
+from core.wording import count, day, listing, usd
 
 
 def failures(frame: pl.DataFrame) -> Figure:

@@ -6,7 +6,7 @@ import altair as alt
 import polars as pl
 
 from core.charts.figure import FITTING_LABEL, MARKS, Figure, layers, legend, nothing
-from core.charts.wording import count
+from core.wording import count
 
 LANES = 24
 """Rows drawn on their own; what is beyond them is one row."""

@@ -5,7 +5,7 @@ import polars as pl
 
 from core.charts.figure import DAY_AXIS, Figure, dimmed, figure, layers, legend, nothing, pick
 from core.charts.series import by_class, rolling_ratio
-from core.charts.wording import day, listing, percent
+from core.wording import day, listing, percent
 
 BREAK_EVEN = 0.526
 """Below this share of reads a one-hour write costs more than no cache (at reads of a tenth)."""

@@ -9,7 +9,7 @@ import polars as pl
 
 from core.charts.bands import Band, Bands, stack
 from core.charts.figure import Figure, layers, legend, nothing
-from core.charts.wording import count, listing, percent, usd
+from core.wording import count, listing, percent, usd
 
 PICKED = "prefix"
 """The name of the selection: a click gives the `class_id` of a bar."""

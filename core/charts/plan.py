@@ -6,7 +6,7 @@ import altair as alt
 import polars as pl
 
 from core.charts.figure import Figure, layers, nothing
-from core.charts.wording import percent, usd
+from core.wording import percent, usd
 
 _HEIGHT = 170
 

@@ -5,7 +5,7 @@ import polars as pl
 
 from core.charts.figure import DIGITS, Figure, dimmed, figure, layers, legend, log_ticks, nothing, pick
 from core.charts.series import folded
-from core.charts.wording import count, percent, usd
+from core.wording import count, percent, usd
 
 JOBS = 400
 """Newest jobs drawn; older ones say little about the plans of today."""

@@ -8,7 +8,7 @@ import altair as alt
 import polars as pl
 
 from core.charts.figure import DIGITS, HEIGHT, Figure, layers, legend, log_ticks, nothing
-from core.charts.wording import count, listing, percent, usd
+from core.wording import count, listing, percent, usd
 
 SIZES = 120
 """Sizes of a curve, at most: three terms at each of them are 360 marks."""

@@ -5,7 +5,7 @@ import polars as pl
 
 from core.charts.figure import DAY_AXIS, Figure, dimmed, figure, legend, nothing, pick
 from core.charts.series import by_class, by_week
-from core.charts.wording import day, listing, percent, usd
+from core.wording import day, listing, percent, usd
 
 
 def spend(frame: pl.DataFrame) -> Figure:

@@ -6,7 +6,7 @@ import altair as alt
 import polars as pl
 
 from core.charts.figure import DIGITS, Figure, dimmed, figure, layers, legend, log_ticks, nothing, pick
-from core.charts.wording import count
+from core.wording import count
 
 JOBS = 400
 """Newest jobs drawn."""

@@ -17,7 +17,7 @@ from core.charts.figure import (
 )
 from core.charts.series import by_class, by_week, rolling_ratio
 from core.charts.steps import Step, largest_step
-from core.charts.wording import day, listing, usd
+from core.wording import day, listing, usd
 
 _LOG_FROM = 20
 """Classes this many times apart cannot share a linear axis: the cheap ones would lie on the floor."""

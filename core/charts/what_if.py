@@ -4,7 +4,7 @@ import altair as alt
 import polars as pl
 
 from core.charts.figure import DIGITS, Figure, figure, layers, legend, nothing
-from core.charts.wording import listing, usd
+from core.wording import listing, usd
 
 _PARTS = {"cost_usd": "cost in all", "items_usd": "billed", "fixed_usd": "fixed, of jobs", "rerun_usd": "of it, reruns"}
 _WHAT = {"scenario": "this scenario", "baseline": "as it is, simulated", "actual": "what happened"}

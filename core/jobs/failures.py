@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.causes import DECIDE, EDIT, HOLD, RESUBMIT, WAIT, explain
-from core.charts.wording import count
 from core.errors import LotwiseError
 from core.store import Store
+from core.wording import count
 
 SHARED_MESSAGE = 0.9
 """From this share of a job's finished items on, one and the same message of refusal is hardly theirs."""

@@ -9,7 +9,6 @@ from typing import Any, Literal
 import polars as pl
 
 from core.caching.item_costs import ClassRates, class_rates, dollars, tokens_at, with_costs, with_tokens
-from core.charts.wording import count, listing
 from core.gateway import ONE_HOUR
 from core.jobs.failures import CauseCount, LeftOut, left_out, open_causes, suspicion
 from core.jobs.priming import life_of, warm_since
@@ -17,6 +16,7 @@ from core.prices import PriceBook
 from core.settings import Settings
 from core.store import Store
 from core.tokens.counting import error_band
+from core.wording import count, listing
 
 Cache = Literal["warm", "partly warm", "cold", "none"]
 """What the items of a repair meet: entries that surely live; some; none that still do; or they never had any."""

@@ -23,7 +23,7 @@ from core.charts import (
 )
 from core.charts.figure import MARKS, log_ticks
 from core.charts.series import by_class
-from core.charts.wording import usd
+from core.wording import usd
 
 FIRST = date(2026, 10, 1)
 STEP = FIRST + timedelta(days=20)
