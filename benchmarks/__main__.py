@@ -15,6 +15,8 @@ NAMES = (
     "pages",
     "simulation",
     "sizing_study",
+    "certification",
+    "routing",
 )
 
 
