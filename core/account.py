@@ -7,7 +7,7 @@ from pathlib import Path
 from core.errors import LotwiseError
 from core.gateway import ONE_HOUR, AnthropicGateway, ClosedGateway, Gateway
 from core.loopback import LoopbackServer
-from core.sandbox import SandboxOptions, create_app
+from core.sandbox import ORDINARY_TIERS, SandboxOptions, create_app
 from core.settings import Settings
 from core.store import Store
 
@@ -49,6 +49,7 @@ def open_gateway(store: Store, folder: Path, settings: Settings) -> tuple[Gatewa
         width=settings.sandbox_width,
         error_rate=settings.sandbox_error_rate,
         expiry_rate=settings.sandbox_expiry_rate,
+        **ORDINARY_TIERS,
     )
     server = LoopbackServer(create_app(options, folder=folder / "sandbox"))
     server.start()

@@ -6,15 +6,18 @@ from typing import Any
 
 import numpy as np
 import orjson
+import polars as pl
 
 from core.demo.scenario import ClassOfWork, classes
 from core.demo.texts import body, params
 from core.prices import PriceBook
+from core.sandbox import truth_of
 
 # Requests by class. Contracts are few and heavy, call notes have a prefix under every floor, and invoices
 # still carry the time stamp that spoils their prefix.
 COUNTS = {"triage": 380, "relevance": 260, "enrichment": 160, "calls": 160, "invoices": 60, "contracts": 50}
 UNSHARED = 130
+GOLD = "gold-answers.csv"
 FILES = ("queue-1-overnight.jsonl", "queue-2-morning.jsonl", "queue-3-noon.jsonl")
 
 _FIRST_SERIAL = 700_000
@@ -49,7 +52,15 @@ def write_backlog(folder: Path, now: datetime, seed: int, book: PriceBook) -> tu
         path = folder / name
         path.write_bytes(b"".join(orjson.dumps(lines[position]) + b"\n" for position in part.tolist()))
         paths.append(path)
+    _write_gold(folder / GOLD, lines, seed)
     return tuple(paths)
+
+
+def _write_gold(path: Path, lines: list[dict[str, Any]], seed: int) -> None:
+    """The right grades of the items that ask for one, as the local server with that seed holds them hidden."""
+    truths = {line["custom_id"]: truth_of(line["params"], seed) for line in lines}
+    gold = [(item, str(truth["grade"])) for item, truth in truths.items() if truth]
+    pl.DataFrame(gold, schema=["item_id", "gold"], orient="row").write_csv(path)
 
 
 def _requests(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from core.demo.backlog import write_backlog
+from core.demo.backlog import GOLD, write_backlog
 from core.demo.history import History, simulate
 from core.demo.ledger import ledger
 from core.demo.payloads import write_payloads
@@ -32,6 +32,8 @@ class DemoSummary:
     """When the first simulated job was sent."""
     backlog: tuple[Path, ...]
     """Request files that wait to be planned."""
+    gold: Path
+    """What is right for the items of the class that is graded, where the local server has its usual seed."""
 
 
 def build_demo(folder: Path, *, now: datetime | None = None, seed: int = 7) -> DemoSummary:
@@ -70,6 +72,7 @@ def fill_demo(store: Store, folder: Path, *, now: datetime | None = None, seed: 
         spend_usd=counts["spend_usd"],
         since=counts["first_at"],
         backlog=tuple(sorted((folder / "demo-backlog").glob("*.jsonl"))),
+        gold=folder / "demo-backlog" / GOLD,
     )
 
 

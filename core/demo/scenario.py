@@ -39,6 +39,7 @@ class ClassOfWork:
     rules: tuple[str, ...]
     sentences: tuple[str, ...]
     broken: int = 0
+    answer: str = ""
 
     def model_at(self, at: datetime, book: PriceBook) -> str:
         """The model in use then: the first one that had been on sale for some days."""

@@ -43,11 +43,13 @@ def body(work: ClassOfWork, item_id: str, chars: int, rng: np.random.Generator) 
 
 def params(work: ClassOfWork, model: str, text: str, *, stamp: str = "") -> dict[str, Any]:
     """The parameters of one request; a `stamp` goes in front of the shared prefix and spoils it."""
+    form = {"format": {"type": "json_schema", "schema": orjson.loads(work.answer)}} if work.answer else None
     return {
         "model": model,
         "max_tokens": work.max_tokens,
         "system": [{"type": "text", "text": stamp + prefix(work)}],
         "messages": [{"role": "user", "content": text}],
+        **({"output_config": form} if form else {}),
     }
 
 

@@ -15,6 +15,7 @@ from core.gateway.refusals import (
     ReplyLost,
     TooLarge,
 )
+from core.prices import OfferedModel
 
 __all__ = [
     "ONE_HOUR",
@@ -29,6 +30,7 @@ __all__ = [
     "KeyMissing",
     "NotCountable",
     "NotSent",
+    "OfferedModel",
     "Refused",
     "RemoteBatch",
     "ReplyLost",

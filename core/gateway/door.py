@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from core.gateway.refusals import KeyMissing
+from core.prices import OfferedModel
 
 ONE_HOUR = timedelta(hours=1)
 
@@ -78,6 +79,10 @@ class Gateway(Protocol):
         """
         ...
 
+    def models(self) -> list[OfferedModel]:
+        """The models that the account may use, deprecated ones too. Raises `AccountHeld` or `GatewayDown`."""
+        ...
+
     def close(self) -> None:
         """Give connections back; the next call opens them anew."""
         ...
@@ -118,6 +123,10 @@ class ClosedGateway:
         raise KeyMissing
 
     def count_tokens(self, params: Mapping[str, Any]) -> int:
+        """Raises `KeyMissing`."""
+        raise KeyMissing
+
+    def models(self) -> list[OfferedModel]:
         """Raises `KeyMissing`."""
         raise KeyMissing
 

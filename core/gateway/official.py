@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from core.gateway.door import ONE_HOUR, RemoteBatch
-from core.gateway.refusals import NotSent, ReplyLost, no_count, reading, refusal
+from core.gateway.offered import offered
+from core.gateway.refusals import NotSent, ReplyLost, no_count, no_list, reading, refusal
+from core.prices import OfferedModel
 
 if TYPE_CHECKING:
     from anthropic import Anthropic
@@ -21,6 +23,8 @@ _COUNT_SECONDS = 60.0
 _CREATE_SECONDS = 180.0
 _READ_SECONDS = 60.0
 _LIST_PAGE = 100
+# A person waits for the list of models.
+_MODELS_SECONDS = 20.0
 # What the token counting page of the API's documentation lists as inputs.
 _COUNTED = (
     "model",
@@ -158,6 +162,17 @@ class AnthropicGateway:
             except anthropic.APIStatusError as error:
                 raise no_count(error) from error
             return int(counted.input_tokens)
+
+    def models(self) -> list[OfferedModel]:
+        """Every model that is not retired, over as many pages as that takes."""
+        import anthropic  # noqa: PLC0415
+
+        client = self._sdk().with_options(max_retries=1, timeout=_MODELS_SECONDS)
+        with reading(None):
+            try:
+                return offered(client.models.list(limit=_LIST_PAGE, lifecycle=["active", "deprecated"]))
+            except anthropic.APIStatusError as error:
+                raise no_list(error) from error
 
     def close(self) -> None:
         """Close the connections; the next call opens them anew."""

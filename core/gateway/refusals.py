@@ -102,6 +102,12 @@ def no_count(error: Any) -> LotwiseError:
         return NotCountable(**meant.context)
     if isinstance(meant, Busy):
         return CountsLimited(**meant.context, retry_after=meant.retry_after)
+    return no_list(error)
+
+
+def no_list(error: Any) -> LotwiseError:
+    """What a status that the list of models was answered with means."""
+    meant = refusal(error)
     return meant if isinstance(meant, AccountHeld) else GatewayDown(**meant.context)
 
 

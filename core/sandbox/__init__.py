@@ -9,9 +9,11 @@ from core.sandbox.batch import BATCH_PREFIX
 from core.sandbox.faults import CreateFault, Faults, ResultsFault
 from core.sandbox.gate import SIMULATED_HEADER
 from core.sandbox.options import BadSandboxOption, SandboxOptions
+from core.sandbox.quality import ORDINARY_TIERS, truth_of
 
 __all__ = [
     "BATCH_PREFIX",
+    "ORDINARY_TIERS",
     "SIMULATED_HEADER",
     "BadSandboxOption",
     "CreateFault",
@@ -20,6 +22,7 @@ __all__ = [
     "SandboxOptions",
     "create_app",
     "is_simulated",
+    "truth_of",
 ]
 
 

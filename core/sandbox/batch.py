@@ -26,6 +26,8 @@ class Answer(NamedTuple):
     kind: str
     tool: str
     body: str
+    choices: str = ""
+    """Where the body has one of several values, as JSON: a list of a path and the values there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Draft:
     custom_ids: list[str] = field(default_factory=list)
     shape_of: "array[int]" = field(default_factory=lambda: array("L"))
     tokens: "array[int]" = field(default_factory=lambda: array("Q"))
+    topics: "array[int]" = field(default_factory=lambda: array("Q"))
+    """What sets an item apart, as a hash; 0 where its answer does not depend on it."""
     shapes: list[Shape] = field(default_factory=list)
 
 

@@ -167,6 +167,7 @@ def _draft_columns(draft: Draft) -> dict[str, Any]:
         "custom_ids": draft.custom_ids,
         "shape_of": draft.shape_of.tolist(),
         "tokens": draft.tokens.tolist(),
+        "topics": draft.topics.tolist(),
         "shapes": [astuple(shape) for shape in draft.shapes],
     }
 
@@ -177,6 +178,7 @@ def _draft(data: bytes) -> Draft:
         custom_ids=columns["custom_ids"],
         shape_of=array("L", columns["shape_of"]),
         tokens=array("Q", columns["tokens"]),
+        topics=array("Q", columns.get("topics") or [0] * len(columns["tokens"])),  # none before tiers differed
         shapes=list(_shapes(columns["shapes"])),
     )
 

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from core.sandbox.answers import TEXT, answer_to
 from core.sandbox.batch import Draft, Shape
 from core.sandbox.body import NotSliceable, sliced_requests, whole_requests
 from core.sandbox.catalogue import Catalogue
-from core.sandbox.message import TEXT, answer_to
 from core.sandbox.params import BadParamsError, Problem, check
 from core.sandbox.prompt import read_prompt
+from core.sandbox.quality import topic_of
 from core.sandbox.wire_errors import WireError
 
 MAX_REQUESTS = 100_000
@@ -40,8 +41,8 @@ def _read(requests: Iterable[Any], catalogue: Catalogue, *, long_output: bool) -
 
 def shape_of(
     params: Mapping[str, Any], catalogue: Catalogue, *, batch: bool, long_output: bool = False
-) -> tuple[Shape, int]:
-    """The shape and input tokens of one request; raises BadParamsError where the API would refuse it."""
+) -> tuple[Shape, int, int]:
+    """The shape, topic and input tokens of one request; raises BadParamsError where the API would refuse it."""
     model = check(params, catalogue, batch=batch, long_output=long_output)
     prompt = read_prompt(params, model)
     shape = Shape(
@@ -52,7 +53,7 @@ def shape_of(
         answer=answer_to(params),
         problem=None,
     )
-    return shape, prompt.tokens
+    return shape, topic_of(params) if shape.answer.choices else 0, prompt.tokens
 
 
 def _split(index: int, request: object) -> tuple[str, dict[str, Any]]:
@@ -88,7 +89,7 @@ class _DraftWriter:
         if custom_id in self._seen:
             raise WireError.bad_request(f"requests: custom_id '{custom_id}' is used more than once")
         self._seen.add(custom_id)
-        shape, tokens = self._shape(params)
+        shape, topic, tokens = self._shape(params)
         # The running hash of the last marked block stands for all blocks before it.
         prefix = (shape.prefix.hashes[-1], shape.prefix.marks) if shape.prefix else None
         key = (shape.model, shape.max_tokens, shape.geo, prefix, shape.answer, shape.problem)
@@ -98,13 +99,14 @@ class _DraftWriter:
             self.draft.shapes.append(shape)
         self.draft.custom_ids.append(custom_id)
         self.draft.shape_of.append(number)
+        self.draft.topics.append(topic)
         self.draft.tokens.append(tokens)
 
-    def _shape(self, params: dict[str, Any]) -> tuple[Shape, int]:
+    def _shape(self, params: dict[str, Any]) -> tuple[Shape, int, int]:
         try:
             return shape_of(params, self._catalogue, batch=True, long_output=self._long_output)
         except BadParamsError as error:
-            return _refused(error.problem), 0
+            return _refused(error.problem), 0, 0
 
 
 def _refused(problem: Problem) -> Shape:

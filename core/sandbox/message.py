@@ -1,39 +1,19 @@
 """The messages and result lines that the local server makes up. Each says that it is simulated."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 from xxhash import xxh3_128_hexdigest
 
+from core.sandbox.answers import SIMULATED
 from core.sandbox.batch import Answer, Batch, Draft, Shape
 from core.sandbox.cache import CacheUse
 from core.sandbox.options import SandboxOptions
 from core.sandbox.outcomes import NO_CREDIT, Draw, Outcome, drawn_error, output_tokens, refusal_category
 from core.sandbox.params import Problem
+from core.sandbox.quality import answered
 from core.sandbox.wire_errors import error_body
-
-SIMULATED = "Simulated"
-"""The first word of every text the local server makes up."""
-TEXT = Answer("text", "", "")
-_SAMPLES: Mapping[str, Any] = {"string": SIMULATED, "integer": 0, "number": 0, "boolean": False, "null": None}
-_MAX_DEPTH = 12  # schemas may refer to themselves
-
-
-def answer_to(params: Mapping[str, Any]) -> Answer:
-    """The kind of answer these params ask for: a forced tool, a JSON schema, or else text."""
-    choice = params.get("tool_choice")
-    if isinstance(choice, dict) and choice.get("type") in ("any", "tool"):
-        tools = [tool for tool in params.get("tools") or () if isinstance(tool, dict)]
-        named = [tool for tool in tools if choice.get("name") in (None, tool.get("name"))]
-        if named:
-            sample = _sample(named[0].get("input_schema"))
-            return Answer("tool", str(named[0].get("name")), orjson.dumps(sample).decode())
-    output = params.get("output_config")
-    shape = output.get("format") if isinstance(output, dict) else None
-    if isinstance(shape, dict) and shape.get("type") == "json_schema":
-        return Answer("json", "", orjson.dumps(_sample(shape.get("schema"))).decode())
-    return TEXT
 
 
 def message(
@@ -41,6 +21,7 @@ def message(
     key: str,
     name: str,
     shape: Shape,
+    topic: int,
     input_tokens: int,
     cache: CacheUse,
     outcome: Outcome,
@@ -51,14 +32,15 @@ def message(
     """A Message as the API would return it. `key` makes its ids, `name` stands in its text."""
     refused = outcome is Outcome.REFUSED
     digest = xxh3_128_hexdigest(key.encode())[:24]
-    tool = shape.answer.kind == "tool" and outcome is Outcome.SUCCEEDED
+    answer = answered(shape.answer, topic=topic, model=shape.model, run=draw, options=options)
+    tool = answer.kind == "tool" and outcome is Outcome.SUCCEEDED
     stop = "refusal" if refused else "max_tokens" if outcome is Outcome.TRUNCATED else "end_turn"
     return {
         "id": f"msg_sim_{digest}",
         "type": "message",
         "role": "assistant",
         "model": shape.model,
-        "content": [] if refused else [_block(shape.answer, name, digest, whole=outcome is Outcome.SUCCEEDED)],
+        "content": [] if refused else [_block(answer, name, digest, whole=outcome is Outcome.SUCCEEDED)],
         "stop_reason": "tool_use" if tool else stop,
         "stop_sequence": None,
         "stop_details": _refusal(draw) if refused else None,
@@ -104,6 +86,7 @@ def _result(batch: Batch, draft: Draft, index: int, draw: Draw, options: Sandbox
             key=key,
             name=custom_id,
             shape=shape,
+            topic=draft.topics[index],
             input_tokens=draft.tokens[index],
             cache=CacheUse(batch.read[index], batch.written_5m[index], batch.written_1h[index]),
             outcome=outcome,
@@ -143,24 +126,3 @@ def _block(answer: Answer, name: str, digest: str, *, whole: bool) -> dict[str, 
 
 def _refusal(draw: Draw) -> dict[str, Any]:
     return {"type": "refusal", "category": refusal_category(draw), "explanation": f"{SIMULATED} refusal."}
-
-
-def _sample(schema: object, depth: int = 0) -> Any:  # noqa: PLR0911 - one return per kind of schema
-    """The plainest value that fits a JSON schema, as far as structured outputs support schemas."""
-    if not isinstance(schema, dict) or depth > _MAX_DEPTH:
-        return None
-    if "const" in schema:
-        return schema["const"]
-    if schema.get("enum"):
-        return schema["enum"][0]
-    for several in ("anyOf", "oneOf", "allOf"):
-        if schema.get(several):
-            return _sample(schema[several][0], depth + 1)
-    kind = schema.get("type")
-    kind = kind[0] if isinstance(kind, list) and kind else kind
-    if kind == "array":
-        return [_sample(schema.get("items"), depth + 1)] * int(schema.get("minItems") or 0)
-    if isinstance(kind, str) and kind in _SAMPLES:
-        return _SAMPLES[kind]
-    properties = schema.get("properties") or {}
-    return {name: _sample(properties.get(name), depth + 1) for name in schema.get("required") or properties}

@@ -7,6 +7,7 @@ from core.errors import LotwiseError
 _ITEM_SHARES = ("error_rate", "expiry_rate", "refusal_rate", "truncation_rate")
 _CREATE_SHARES = ("drop_rate", "server_error_rate", "hang_rate")
 _SHARES = (*_ITEM_SHARES, *_CREATE_SHARES, "early_404_rate", "truncated_results_rate")
+_TIERS = ("haiku_right", "sonnet_right", "opus_right", "fable_right", "answer_noise")
 _LIMITS = ("credit_requests", "queue_limit", "requests_per_minute")
 _NOT_NEGATIVE = (
     "queue_seconds",
@@ -53,6 +54,19 @@ class SandboxOptions:
     )
     refusal_rate: float = field(default=0.0, metadata={"help": "Share of items the model refuses."})
     truncation_rate: float = field(default=0.0, metadata={"help": "Share of items whose output is cut at max_tokens."})
+    haiku_right: float = field(
+        default=0.0,
+        metadata={
+            "help": "Share of items that Haiku models answer right, where the answer is one of a list (an enum or a "
+            "boolean of a JSON schema or a forced tool); 0: always the first of the list."
+        },
+    )
+    sonnet_right: float = field(default=0.0, metadata={"help": "The same for Sonnet models."})
+    opus_right: float = field(default=0.0, metadata={"help": "The same for Opus models."})
+    fable_right: float = field(default=0.0, metadata={"help": "The same for Fable and Mythos models."})
+    answer_noise: float = field(
+        default=0.02, metadata={"help": "Share of such answers that are drawn anew at each run, at the same rate."}
+    )
     live_counts: bool = field(
         default=False,
         metadata={"help": "Count finished items while the batch still runs, as some users of the API report."},
@@ -98,7 +112,7 @@ class SandboxOptions:
         for name in _NOT_NEGATIVE:
             if not getattr(self, name) >= 0:
                 raise BadSandboxOption(option=name, value=getattr(self, name), range="0 or more")
-        for name in _SHARES:
+        for name in (*_SHARES, *_TIERS):
             if not 0 <= getattr(self, name) <= 1:
                 raise BadSandboxOption(option=name, value=getattr(self, name), range="0 to 1")
         for names, what in ((_ITEM_SHARES, "items"), (_CREATE_SHARES, "creates")):

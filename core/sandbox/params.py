@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from core.prices import Model
-from core.sandbox.catalogue import Catalogue, Traits
+from core.sandbox.catalogue import Catalogue
 
 LONG_OUTPUT_BETA = "output-300k-2026-03-24"
 LONG_OUTPUT_TOKENS = 300_000
@@ -40,10 +40,10 @@ def check(params: Mapping[str, Any], catalogue: Catalogue, *, batch: bool, long_
     _check_max_tokens(params, model, batch=batch, long_output=long_output)
     if batch:
         _check_batch_only(params)
-    traits = catalogue.traits(model)
-    _check_sampling(params, traits)
-    _check_choices(params, traits)
-    _check_roles(params["messages"], traits)
+    _check_sampling(params, model)
+    _check_choices(params, model)
+    _check_thinking(params, model)
+    _check_roles(params["messages"], model)
     return model
 
 
@@ -83,7 +83,7 @@ def _check_batch_only(params: Mapping[str, Any]) -> None:
         raise BadParamsError("bill_to: user_profile is not supported in a batch")
 
 
-def _check_sampling(params: Mapping[str, Any], traits: Traits) -> None:
+def _check_sampling(params: Mapping[str, Any], model: Model) -> None:
     for name, default in _SAMPLING_DEFAULTS.items():
         value = params.get(name)
         if value is None:
@@ -92,36 +92,44 @@ def _check_sampling(params: Mapping[str, Any], traits: Traits) -> None:
             raise BadParamsError(f"{name}: Input should be a valid number")
         if name != "top_k" and not 0 <= value <= 1:
             raise BadParamsError(f"{name}: Input should be from 0 to 1")
-        if traits.fixed_sampling and value != default:
+        if "sampling" in model.refuses and value != default:
             raise BadParamsError(f"{name}: this model supports only the default value")
 
 
-def _check_choices(params: Mapping[str, Any], traits: Traits) -> None:
+def _check_choices(params: Mapping[str, Any], model: Model) -> None:
     choice = params.get("tool_choice")
     if isinstance(choice, dict) and choice.get("type") in ("any", "tool"):
-        if traits.no_forced_tool:
+        if "forced_tool" in model.refuses:
             raise BadParamsError("tool_choice: this model does not support a forced tool")
         if not params.get("tools"):
             raise BadParamsError("tool_choice: may only be given together with tools")
-    thinking = params.get("thinking")
-    if isinstance(thinking, dict) and thinking.get("type") == "enabled":
-        if traits.no_thinking_budget:
-            raise BadParamsError("thinking: type enabled is not supported by this model; use adaptive")
-        budget = thinking.get("budget_tokens")
-        if not isinstance(budget, int) or not 1024 <= budget < params["max_tokens"]:
-            raise BadParamsError("thinking.budget_tokens: must be at least 1024 and less than max_tokens")
     geo = params.get("inference_geo")
     if geo not in (None, "us", "global"):
         raise BadParamsError("inference_geo: Input should be 'us' or 'global'")
-    if geo == "us" and not traits.us_only_on_request:
+    if geo == "us" and "us_only" in model.refuses:
         raise BadParamsError("inference_geo: not supported by this model")
 
 
-def _check_roles(messages: list[Any], traits: Traits) -> None:
+def _check_thinking(params: Mapping[str, Any], model: Model) -> None:
+    thinking = params.get("thinking")
+    kind = thinking.get("type") if isinstance(thinking, dict) else None
+    if f"thinking_{kind}" in model.refuses:
+        raise BadParamsError(f"thinking: type {kind} is not supported by this model")
+    if kind == "enabled" and isinstance(thinking, dict):
+        budget = thinking.get("budget_tokens")
+        if not isinstance(budget, int) or not 1024 <= budget < params["max_tokens"]:
+            raise BadParamsError("thinking.budget_tokens: must be at least 1024 and less than max_tokens")
+    output = params.get("output_config")
+    effort = output.get("effort") if isinstance(output, dict) else None
+    if effort is not None and effort not in model.effort:
+        raise BadParamsError(f"output_config.effort: {effort} is not supported by this model")
+
+
+def _check_roles(messages: list[Any], model: Model) -> None:
     for position, message in enumerate(messages):
         if not isinstance(message, dict) or message.get("role") not in _ROLES:
             raise BadParamsError(f"messages.{position}.role: Input should be 'user' or 'assistant'")
         if not message.get("content"):
             raise BadParamsError(f"messages.{position}.content: Field required and not empty")
-    if messages[-1]["role"] == "assistant" and traits.no_prefill:
+    if messages[-1]["role"] == "assistant" and "prefill" in model.refuses:
         raise BadParamsError("messages: this model does not support prefill; the last message must be of the user")

@@ -33,7 +33,7 @@ class Messages:
     def answer(self, params: Mapping[str, Any], number: int) -> dict[str, Any]:
         """The Message for these params; `number` tells equal requests apart."""
         with _as_wire_error():
-            shape, tokens = shape_of(params, self._catalogue, batch=False)
+            shape, topic, tokens = shape_of(params, self._catalogue, batch=False)
         now_us = microseconds(self._clock())
         with self._lock:
             cache = self._cache.use(shape.model, shape.prefix, start_us=now_us, response_us=now_us)
@@ -42,6 +42,7 @@ class Messages:
             key=f"{now_us}/{number}",
             name=f"message {number}",
             shape=shape,
+            topic=topic,
             input_tokens=tokens,
             cache=cache,
             outcome=fate(draw, self._options) if shape.max_tokens else Outcome.TRUNCATED,
@@ -55,7 +56,7 @@ class Messages:
         model = self._catalogue.find(str(params.get("model")))
         most = model.max_tokens if model else 1  # no thinking budget is too large for it
         with _as_wire_error():
-            _, tokens = shape_of({**params, "max_tokens": most}, self._catalogue, batch=False)
+            _, _, tokens = shape_of({**params, "max_tokens": most}, self._catalogue, batch=False)
         return {"input_tokens": tokens}
 
 

@@ -1,6 +1,6 @@
 """Every endpoint, as the official client sees it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anthropic
@@ -198,6 +198,23 @@ def test_models_are_those_of_the_price_book(shared: Server) -> None:
     assert shared.client.models.list(lifecycle=["retired"]).data == []
     with pytest.raises(anthropic.NotFoundError):
         shared.client.models.retrieve("claude-nobody")
+
+
+def test_a_model_tells_what_it_takes(shared: Server) -> None:
+    """What the list of models says of thinking, effort and retirement is what requests then meet."""
+    for name, thinks, effort in (
+        ("claude-haiku-4-5", {"disabled", "enabled"}, set()),
+        ("claude-sonnet-4-6", {"adaptive", "disabled", "enabled"}, {"low", "medium", "high", "max"}),
+        ("claude-sonnet-5-5", {"adaptive", "between_tools"}, {"low", "medium", "high", "xhigh", "max"}),
+        ("claude-opus-5-5", {"adaptive"}, {"low", "medium", "high", "xhigh", "max"}),
+    ):
+        told = shared.client.models.retrieve(name).capabilities
+        assert told is not None
+        types, levels = told.thinking.types.to_dict(), told.effort.to_dict()
+        assert {kind for kind, of in types.items() if of == {"supported": True}} == thinks
+        assert {level for level, of in levels.items() if of == {"supported": True}} == effort
+        assert levels["supported"] is bool(effort)
+    assert shared.client.models.retrieve("claude-sonnet-4-5").retires_at == datetime(2026, 11, 30, tzinfo=UTC)
 
 
 def test_messages_and_token_counts(shared: Server) -> None:
