@@ -32,6 +32,9 @@ class Settings:
     blast_radius_usd: Decimal = _setting(Decimal(25), "Dollars of work that one job may put at risk.")
     blast_radius_hours: float = _setting(24.0, "Hours that running a lost job anew may take.")
     job_cost_usd: Decimal = _setting(Decimal("0.25"), "What one job costs besides its items: a look by a person.")
+    wrong_answer_usd: Decimal = _setting(
+        Decimal(0), "What an answer that is not usable costs besides its price: noticing it and putting it right."
+    )
     job_budget_usd: Decimal = _setting(Decimal(50), "Dollars that one job may cost (predicted) without a confirmation.")
     day_budget_usd: Decimal = _setting(
         Decimal(100), "Dollars, spent and committed, of a day (UTC) beyond which a confirmation is asked for."
@@ -45,6 +48,7 @@ class Settings:
         least=1,
     )
     poll_seconds: float = _setting(60.0, "Seconds between two looks at running batches of the real API.")
+    audit_share: float = _setting(0.01, "Share of a routed class's answers that is drawn to be looked at.")
     settle_seconds: float = _setting(
         300.0, "Seconds that a job whose reply was lost must be missing at the API before it is sent again."
     )

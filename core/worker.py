@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from core.audit import note
 from core.confinement import within
@@ -18,6 +18,7 @@ from core.history.looking_back import LookingBack
 from core.intake.classes import regroup
 from core.intake.imports import ImportReport, import_file
 from core.intake.inbox import inbox_folder, put_away, waiting_files
+from core.intake.routing import follow_classes, follow_routes
 from core.intake.token_counts import count_classes
 from core.jobs.body import clear_bodies
 from core.jobs.canceling import close_called_off
@@ -31,6 +32,11 @@ from core.recurring.keeping import Keeping
 from core.recurring.runs import Runs
 from core.settings import Settings
 from core.store import Store
+from core.trials.keeping import Trials
+from core.trials.rounds import Rounds
+from core.trials.watch import Audits
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 # The embedded server runs faster than life, and a look at it costs nothing.
@@ -64,6 +70,7 @@ class Worker:
         self._handover = handover
         self._keeping = Keeping(Runs(store=store, folder=folder, gateway=gateway, book=book, settings=settings))
         self._forgetting = Forgetting(store, folder)
+        self._audits = Audits(store, folder, settings, stopwatch=stopwatch)
         self._settling = Settling(
             store,
             gateway,
@@ -86,6 +93,9 @@ class Worker:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._turn = threading.Lock()
+        self.trials = Trials(
+            Rounds(store=store, folder=folder, gateway=gateway, book=book, settings=settings), self._turn
+        )
         self.history = LookingBack(
             store=store,
             folder=folder,
@@ -125,9 +135,17 @@ class Worker:
         """Import a file and find its classes, on the calling thread; `replace` as in `import_file`."""
         with self._turn:
             report = import_file(self._store, self._folder, path, now=self._clock(), replace=replace)
-            regroup(self._store, self._folder, self._book, now=self._clock())
-            self._count_at = self._clock()
+            self._regroup()
+            follow_routes(self._store, self._folder, self._book, report.import_id, self._regroup)
             return report
+
+    def readdress(self, change: Callable[[], T]) -> T:
+        """Change where waiting items go, on the calling thread, and find their classes anew."""
+        with self._turn:
+            done = change()
+            self._regroup()
+            self._store.write(follow_classes)
+            return done
 
     def tick(self) -> int:
         """Move everything one step, hand over what is complete; return how many jobs are still under way."""
@@ -158,6 +176,7 @@ class Worker:
                     self.trouble = f"Lotwise met something unexpected and goes on: {type(error).__name__}: {error}"
                     self._note(job, self.trouble)
             self._watch()
+            self._keep_trials()
             if self._settings.metadata_only:
                 self._forgetting.forget()
         self._handover.feed(now=self._clock(), patient=True, stop=self._stopping.is_set)
@@ -165,12 +184,16 @@ class Worker:
 
     def active(self) -> int:
         """How many jobs are under way: sent, being sent, waiting or in doubt."""
-        return self._store.query("jobs_in", states=[*ACTIVE, JobState.SENDING]).height
+        return int(self._store.query("count_jobs_in", states=[*ACTIVE, JobState.SENDING])["jobs"][0])
 
     @property
     def suspects(self) -> tuple[Suspect, ...]:
         """Running batches that may be second ones of jobs whose reply was lost."""
         return self._settling.suspects
+
+    def _regroup(self) -> None:
+        regroup(self._store, self._folder, self._book, now=self._clock())
+        self._count_at = self._clock()
 
     def _keep_schedules(self) -> None:
         try:
@@ -181,9 +204,16 @@ class Worker:
             _log.exception("the schedules met something unexpected")
             self.trouble = f"Lotwise met something unexpected and goes on: {type(error).__name__}: {error}"
 
+    def _keep_trials(self) -> None:
+        try:
+            self.trials.keep(now=self._clock())
+        except LotwiseError as error:
+            self.trouble = str(error)
+
     def _watch(self) -> None:
         try:
             self._settling.watch(now=self._clock())
+            self._audits.look(now=self._clock())
         except LotwiseError as error:
             self.trouble = str(error)
 

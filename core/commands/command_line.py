@@ -11,10 +11,13 @@ from typing import Any
 
 from core.commands import file_verbs
 from core.commands.amounts import amount, whole
+from core.commands.certify_verb import add_certify_options, certify
 from core.commands.local_api import ask_owner, to_json
 from core.commands.plain_text import VisibleLog, plain, visible
 from core.commands.planning_options import add_planning_verbs
+from core.commands.route_verb import add_route_verbs
 from core.commands.stated_needs import add_needs, stated
+from core.commands.trial_verb import add_trial_verb
 from core.commands.verbs import ALL, Document, run_verb
 from core.demo import build_demo
 from core.errors import LotwiseError
@@ -221,6 +224,8 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--actor", metavar="NAME", help="only what this person did, or `worker`")
 
     _add_handover_verbs(verb)
+    add_trial_verb(verb, _on_workspace)
+    add_route_verbs(verb, _on_workspace)
 
     history = verb(
         "history",
@@ -351,3 +356,5 @@ def _add_file_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:
     doctor.add_argument(
         "--rewrite", type=Path, metavar="DIR", help="write rewritten copies, and proposals for owners, there"
     )
+
+    add_certify_options(verb("certify", "say whether recorded outcomes prove that a model clears its bar", certify))

@@ -45,6 +45,19 @@ _COLUMNS = {
     "left_out": ("cause", "items", "why"),
     "found": ("standing", "batches", "items", "cost_usd", "unpriced"),
     "rules": ("number", "items", "classes", "examples", "pattern"),
+    "on_trial": ("model", "verdict", "labels", "estimate", "lower", "upper", "more_labels", "more_usd", "changes"),
+    "trials": ("trial_id", "class_name", "models", "verdicts", "state", "rounds", "spent_usd", "budget_usd", "reason"),
+    "routes": (
+        "class_name",
+        "model",
+        "state",
+        "items_month",
+        "usd_month",
+        "best_model",
+        "saving_month_usd",
+        "class_id",
+    ),
+    "alarms": ("kind", "class_name", "model", "usd_month", "said"),
     "schedules": ("name", "state", "next_due", "rhythm", "need", "confirm", "waits_for"),
     "alternatives": ("week_usd", "mean_wait_hours", "sends_a_week", "items_a_send", "rhythm"),
     "chain": ("number", "job_id", "outcome", "cause", "cost_usd", "submitted_at", "source", "line", "message"),
@@ -52,12 +65,17 @@ _COLUMNS = {
 }
 
 # Lists of whole sentences: each has a line of its own.
-_SENTENCES = frozenset(("notes", "reasons"))
+_SENTENCES = frozenset(("notes", "reasons", "changes"))
 # Moments of which nobody wants the seconds.
 _MINUTES = frozenset(("send_at", "ready_by", "deadline", "latest_safe_send", "next_due"))
 
 # Tables that are called alike and show something else.
-_TABLES = {("plan", "jobs"): "plan", ("cache-plan", "classes"): "caching", ("caching", "planned"): "caching"}
+_TABLES = {
+    ("plan", "jobs"): "plan",
+    ("cache-plan", "classes"): "caching",
+    ("caching", "planned"): "caching",
+    ("trial", "candidates"): "on_trial",
+}
 
 
 # Control characters, which steer a terminal, and the ones that turn text round or hide it; not the end of a line.

@@ -14,8 +14,10 @@ import polars as pl
 
 from core import actions
 from core.commands.plan_document import plan_document
+from core.commands.route_verb import certificate, route
 from core.commands.schedule_verb import schedule
 from core.commands.simulate_verb import simulate
+from core.commands.trial_verb import trial
 from core.errors import LotwiseError
 from core.jobs.spending import Check, OverBudget, fits
 from core.planning.needs import Needs
@@ -255,6 +257,9 @@ VERBS: dict[str, Callable[..., Document]] = {
     "sinks": _sinks,
     "audit": _audit,
     "history": _history,
+    "trial": trial,
+    "route": route,
+    "certificate": certificate,
     "active": _active,
 }
 """By name; `status` and `--wait` let a process without a worker thread take steps itself (`Worker.tick`)."""

@@ -80,7 +80,9 @@ class ImportReport:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Line:
+class Line:
+    """One request as it was read: what the store keeps of it, and its parameters without marks."""
+
     number: int
     item_id: str
     content_hash: str
@@ -180,8 +182,8 @@ def _finish(report: ImportReport, note: str | None, now: datetime, tx: Transacti
     tx.run("advance_import", import_id=report.import_id, finished_at=now, note=note, **report.counts)
 
 
-def _chunks(path: Path, report: ImportReport, rejects: _Rejects) -> Iterator[list[_Line]]:
-    chunk: list[_Line] = []
+def _chunks(path: Path, report: ImportReport, rejects: _Rejects) -> Iterator[list[Line]]:
+    chunk: list[Line] = []
     size = 0
     try:
         for number, raw in enumerate(read_lines(path), 1):
@@ -193,7 +195,7 @@ def _chunks(path: Path, report: ImportReport, rejects: _Rejects) -> Iterator[lis
                 rejects.add(number, "longer than the 32 MB that a request may have", raw.spool, size=length)
             elif not raw.isspace():
                 try:
-                    chunk.append(_read_line(number, raw))
+                    chunk.append(parsed_line(number, raw))
                 except NotARequest as wrong:
                     rejects.add(number, str(wrong), raw, size=length)
             if len(chunk) + len(rejects.waiting) >= _CHUNK_LINES or size > _CHUNK_BYTES:
@@ -207,7 +209,8 @@ def _chunks(path: Path, report: ImportReport, rejects: _Rejects) -> Iterator[lis
     yield chunk
 
 
-def _read_line(number: int, raw: bytes) -> _Line:
+def parsed_line(number: int, raw: bytes) -> Line:
+    """Read one line. Raises `NotARequest`."""
     request = parse_request(raw)
     try:
         params = orjson.loads(raw)["params"]
@@ -216,7 +219,7 @@ def _read_line(number: int, raw: bytes) -> _Line:
         canonical = orjson.dumps(params, option=orjson.OPT_SORT_KEYS)
     except (orjson.JSONDecodeError, orjson.JSONEncodeError) as error:
         raise NotARequest(why_not(raw, error)) from None
-    return _Line(
+    return Line(
         number=number,
         item_id=request.custom_id,
         content_hash=hashlib.blake2b(canonical, digest_size=16).hexdigest(),
@@ -238,12 +241,12 @@ class _Intake:
     now: datetime
     replace: bool
 
-    def store(self, chunk: list[_Line], tx: Transaction) -> None:
+    def store(self, chunk: list[Line], tx: Transaction) -> None:
         """Store one chunk in the caller's transaction; a payload is on disk before its row."""
         report, rejects = self.report, self.rejects
         ids = pl.DataFrame({"item_id": [line.item_id for line in chunk]}, schema={"item_id": pl.String})
         stored = {row["item_id"]: row for row in tx.merge("known_items", ids)}
-        new: dict[str, _Line] = {}
+        new: dict[str, Line] = {}
         replaced: list[str] = []
         corrected: list[str] = []
         for line in chunk:
@@ -268,11 +271,12 @@ class _Intake:
             tx.merge("forget_set_aside", was_failed)
         if replaced:
             tx.merge("drop_items", pl.DataFrame({"item_id": replaced}))
+            tx.merge("forget_routed_items", pl.DataFrame({"item_id": replaced}))
             report.replaced += len(replaced)
         if new:
             lines = list(new.values())
             offsets = self.payloads.append([line.payload for line in lines])
-            tx.merge("add_items", _item_frame(lines, offsets, report.import_id, self.now))
+            tx.merge("add_items", item_rows(lines, offsets, report.import_id, self.now))
             report.added += len(lines) - len(replaced)
         if rejects.waiting:
             report.rejected += len(rejects.waiting)
@@ -280,7 +284,8 @@ class _Intake:
         tx.run("advance_import", import_id=report.import_id, finished_at=None, note=None, **report.counts)
 
 
-def _item_frame(lines: list[_Line], offsets: list[int], import_id: str, now: datetime) -> pl.DataFrame:
+def item_rows(lines: list[Line], offsets: list[int], import_id: str, now: datetime) -> pl.DataFrame:
+    """The rows of `item` for lines whose payloads lie at these offsets."""
     columns: dict[str, list[Any]] = {
         "item_id": [line.item_id for line in lines],
         "content_hash": [line.content_hash for line in lines],

@@ -41,6 +41,7 @@ JOB_SCHEMA: dict[str, Any] = {
     "place": pl.Int64,
     "processing": pl.Int64,
     "simulated": pl.Boolean,
+    "trial_id": pl.String,
 }
 
 
@@ -64,11 +65,13 @@ def record_plan(
     now: datetime,
     simulated: bool,
     allowance: Allowance,
+    first: Callable[[Transaction], None] | None = None,
     then: Callable[[Transaction, Recorded], None] | None = None,
+    trial_id: str | None = None,
 ) -> Recorded:
-    """Store the plan, its jobs and their claims on the items in one step with what is to be done `then`.
+    """Store the plan, its jobs and their claims in one step with what is to be done `first` and `then`.
 
-    Or only rehearse that, as the allowance says.
+    Or only rehearse that, as the allowance says. What is planned for a trial is no work: its bodies are its own.
 
     Raises `PlanOutdated` where an item is claimed already (submitting twice submits once), `OverBudget` and
     `SendingStopped`; then nothing is stored.
@@ -80,7 +83,7 @@ def record_plan(
             "job_id": job_id,
             "plan_id": plan_id,
             "primer_job_id": None if job.primer is None else ids[job.primer],
-            "role": job.role,
+            "role": "trial" if trial_id and job.role == "body" else job.role,
             "class_id": job.class_id,
             "model": job.model,
             "state": JobState.PLANNED if job.primer is None else JobState.WAITING,
@@ -98,6 +101,7 @@ def record_plan(
             "place": job.number,
             "processing": job.items,
             "simulated": simulated,
+            "trial_id": trial_id,
         }
         for job_id, job in zip(ids, plan.jobs, strict=True)
     ]
@@ -106,9 +110,12 @@ def record_plan(
     predictions = predictions_of(plan.jobs, ids, plan.evidence, now=now)
 
     def record(tx: Transaction) -> Recorded:
+        if first is not None:
+            first(tx)
         tx.run(
             "add_plan",
             plan_id=plan_id,
+            trial_id=trial_id,
             created_at=now,
             items=plan.items,
             jobs=len(plan.jobs),

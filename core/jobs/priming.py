@@ -248,6 +248,7 @@ def _prime_again(tx: Transaction, body: Row, entries: list[str], now: datetime) 
         "created_at": now,
         "processing": len(entries),
         "simulated": body["simulated"],
+        "trial_id": body["trial_id"],
     }
     tx.merge("add_jobs", pl.DataFrame([row], schema=JOB_SCHEMA))
     for entry_id in entries:

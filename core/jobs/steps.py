@@ -65,7 +65,7 @@ class Steps:
 
     def doubt_unfinished_calls(self) -> None:
         """No call is under way between two steps: one that was not written to its end may have arrived."""
-        if self._store.query("jobs_in", states=[JobState.SENDING]).height:
+        if self._store.query("count_jobs_in", states=[JobState.SENDING])["jobs"][0]:
             reason = "Lotwise ended, or could not write, during the create call."
             self._store.write(lambda tx: tx.run("forget_sending", reason=reason))
 

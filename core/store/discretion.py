@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 _COPIES = ("preview", "excerpt")
+_QUOTED = ("message", "note")
 _SENTENCES = {"reason", "message", "note", "sentence", "trouble"}
 # Behind these, Lotwise's sentences pass on the words of others.
 _QUOTES = r"(?s)(\bwhy: |\bgoes on: \w+: |\bnot of the API's form: |\bnot valid JSON: ).*"
@@ -31,8 +32,7 @@ def rows_without_texts(frame: pl.DataFrame) -> pl.DataFrame:
     """
     columns = frame.columns
     out = [pl.lit("").alias(name) for name in _COPIES if name in columns]
-    if "message" in columns:
-        out.append(pl.lit(None, dtype=pl.String).alias("message"))
+    out += [pl.lit(None, dtype=pl.String).alias(name) for name in _QUOTED if name in columns]
     if "reason" in columns:
         out.append(pl.col("reason").str.replace(_QUOTES, "${1}…"))
     if {"class_id", "name", "preview", "prefix_chars"} <= set(columns):

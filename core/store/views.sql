@@ -2,6 +2,7 @@
 
 -- name: item_status
 -- Where each item stands: backlog, in flight, complete (a usable result exists), set aside (given up) or failed.
+-- Copies that trials sent are no work.
 CREATE OR REPLACE VIEW item_status AS
 SELECT i.item_id, i.class_id, i.model, i.import_id, i.line, i.payload_bytes, i.max_tokens, i.created_at,
        coalesce(a.attempts, 0) AS attempts,
@@ -17,13 +18,15 @@ LEFT JOIN (
            coalesce(bool_or(usable), false) AS usable, bool_or(outcome IS NULL) AS open, max(number) AS last
     FROM attempt GROUP BY item_id
 ) a USING (item_id)
-LEFT JOIN set_aside s ON s.item_id = i.item_id AND s.number = a.last;
+LEFT JOIN set_aside s ON s.item_id = i.item_id AND s.number = a.last
+WHERE i.trial_id IS NULL;
 
 -- name: failed_attempt
 -- Every attempt that gave nothing usable, and what became of its item since: repaired (complete), set aside, in repair
 -- (tried again) or open. `open_cause`: why it waits; its owner may have imported other content for it since, so that it
 -- can be sent again.
--- Not those of the account's history: of them only the results are known, so nothing can be done about them here.
+-- Not those of the account's history: of them only the results are known, so nothing can be done about them here. Nor
+-- those of trials: to them a failure is an answer.
 CREATE OR REPLACE VIEW failed_attempt AS
 SELECT a.*,
        CASE WHEN t.usable THEN 'repaired'
@@ -40,7 +43,7 @@ JOIN (
 LEFT JOIN set_aside s ON s.item_id = a.item_id AND s.number = t.last
 LEFT JOIN former_item f ON f.item_id = a.item_id AND a.number BETWEEN f.first_attempt AND f.last_attempt
 WHERE a.outcome IS NOT NULL AND NOT a.usable
-  AND a.job_id NOT IN (SELECT job_id FROM job WHERE role = 'history');
+  AND a.job_id NOT IN (SELECT job_id FROM job WHERE role = 'history' OR trial_id IS NOT NULL);
 
 -- name: open_failure
 -- Failed attempts whose item has neither completed nor been tried again nor been given up: what is left to repair.
@@ -107,7 +110,7 @@ LEFT JOIN (
 ) f USING (job_id);
 
 -- name: unit_cost_day
--- Cost, usable items and tokens by day, class and model; cost per unit is cost / units wherever it is shown.
+-- Cost, usable items and tokens of work by day, class and model; cost per unit is cost / units wherever it is shown.
 CREATE OR REPLACE VIEW unit_cost_day AS
 SELECT (a.submitted_at AT TIME ZONE 'UTC')::DATE AS day, a.class_id, c.name AS class_name, a.model,
        count(*) AS attempts,
@@ -122,7 +125,7 @@ SELECT (a.submitted_at AT TIME ZONE 'UTC')::DATE AS day, a.class_id, c.name AS c
        sum(a.output_tokens) AS output_tokens
 FROM attempt a
 LEFT JOIN class c USING (class_id)
-WHERE a.outcome IS NOT NULL
+WHERE a.outcome IS NOT NULL AND a.job_id NOT IN (SELECT job_id FROM job WHERE trial_id IS NOT NULL)
 GROUP BY ALL;
 
 -- name: late_twin
@@ -134,7 +137,7 @@ WHERE a.usable AND a.job_id <> d.job_id AND j.role <> 'history';
 -- name: job_fault
 -- Faults of finished jobs by class: items that failed billed and unbilled, and whether the class's part of the job was
 -- void: nine of ten of its items, and no fewer than five, failed for one cause that neither waiting nor sending again
--- would mend. Not of repairs: what they send has failed before.
+-- would mend. Not of repairs: what they send has failed before. Nor of trials, whose failures nobody repairs.
 CREATE OR REPLACE VIEW job_fault AS
 SELECT f.job_id, f.class_id, f.model, j.submitted_at, sum(f.items)::BIGINT AS items,
        coalesce(sum(f.items) FILTER (f.outcome = 'succeeded' AND NOT f.usable), 0)::BIGINT AS billed_faults,
@@ -144,7 +147,7 @@ SELECT f.job_id, f.class_id, f.model, j.submitted_at, sum(f.items)::BIGINT AS it
 FROM (SELECT job_id, class_id, model, outcome, usable, cause, action, count(*) AS items
       FROM attempt WHERE outcome IN ('succeeded', 'errored', 'expired') GROUP BY ALL) f
 JOIN job j USING (job_id)
-WHERE j.role NOT IN ('repair', 'twin') AND j.submitted_at IS NOT NULL
+WHERE j.role NOT IN ('repair', 'twin') AND j.trial_id IS NULL AND j.submitted_at IS NOT NULL
 GROUP BY f.job_id, f.class_id, f.model, j.submitted_at;
 
 -- name: prediction_met

@@ -268,7 +268,7 @@ def test_only_documented_inputs_are_sent(counter: Counter, gateway: AnthropicGat
         "tools": [{"name": "find", "input_schema": {"type": "object"}}],
         "tool_choice": {"type": "auto"},
         "thinking": {"type": "disabled"},
-        "output_config": {"effort": "low"},
+        "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}},
     }
     more = {"max_tokens": 5, "metadata": {"user_id": "x"}, "temperature": 1.0, "inference_geo": "us", "speed": None}
 

@@ -13,7 +13,7 @@ from core.intake.classes import regroup
 from core.intake.imports import import_file
 from core.prices import PriceBook
 from core.store import Store
-from tests.strategies import Json, line, request
+from tests.strategies import MODELS, Json, line, request
 
 BOOK = PriceBook.load()
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -40,7 +40,7 @@ class Shelf:
         frame = pl.DataFrame({"item_id": items.keys(), "class_id": items.values()}).with_columns(
             pl.lit("job").alias("job_id"),
             ("job-" + pl.col("item_id")).alias("custom_id"),
-            pl.lit("m").alias("model"),
+            pl.lit(MODELS[0]).alias("model"),
             pl.lit([], dtype=pl.List(pl.Int16)).alias("marks"),
             pl.lit(None, dtype=pl.Int64).alias("split_chars"),
             pl.lit(None, dtype=pl.String).alias("entry_id"),

@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 from core.causes import explain
 from core.demo import DemoSummary, build_demo
 from core.demo.history import History, simulate
+from core.grading import read_gold
 from core.intake.payloads import PayloadReader
 from core.jobs.hit_rates import hit_rates
 from core.prices import PriceBook
@@ -258,6 +259,16 @@ def test_backlog_joins_the_classes_of_the_history(rows: Rows) -> None:
     short = backlog.filter(pl.col("class_name") == "Call note summary")
     assert short["cacheable_tokens"].item() == 0
     assert 0.5 < float(backlog["cacheable_tokens"].sum()) / float(backlog["prompt_tokens"].sum()) < 0.95
+
+
+def test_graded_work_comes_with_its_gold_answers(folder: Path, rows: Rows) -> None:
+    """Tiers can be tried on the demo: what is right is known of every item of one class, and is no constant."""
+    gold = read_gold(_summary(folder).gold)
+
+    waiting = rows("chart_backlog_classes").filter(pl.col("class_name") == "Search relevance grading")
+    assert len(gold) == waiting["items"].item() == 260
+    assert all(item.startswith("QRY-") for item in gold)
+    assert set(gold.values()) == set("01234")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import polars as pl
 from core.intake.imports import ImportReport, import_file
 from core.intake.payloads import PayloadReader
 from core.store import Store
-from tests.strategies import line, request
+from tests.strategies import MODELS, line, request
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
@@ -32,8 +32,9 @@ def test_corrected_lines_take_the_place_of_what_waits(tmp_path: Path) -> None:
     """Under the same ids, in one step; what was sent stays what it was, and says so."""
     store = Store.open(tmp_path / "lotwise.duckdb")
     take(store, tmp_path, [line(name, request(name)) for name in "abc"])
-    sent = pl.DataFrame({"item_id": ["c"], "job_id": ["j"], "custom_id": ["j-c"], "class_id": ["k"], "model": ["m"]})
+    sent = pl.DataFrame({"item_id": ["c"], "job_id": ["j"], "custom_id": ["j-c"], "class_id": ["k"]})
     claimed = sent.with_columns(
+        model=pl.lit(MODELS[0]),
         marks=pl.lit([], dtype=pl.List(pl.Int16)),
         split_chars=pl.lit(None, dtype=pl.Int64),
         entry_id=pl.lit(None, dtype=pl.String),

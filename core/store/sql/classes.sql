@@ -81,7 +81,8 @@ LIMIT $limit
 -- Where the parameters of all requests lie that were never attempted.
 SELECT i.item_id, i.import_id, i.payload_offset, i.payload_bytes
 FROM item i
-WHERE i.payload_offset IS NOT NULL AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
+WHERE i.payload_offset IS NOT NULL AND i.trial_id IS NULL
+  AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
 ORDER BY i.import_id, i.payload_offset
 
 -- name: classes_of_items
@@ -92,7 +93,7 @@ WHERE list_contains($item_ids::VARCHAR[], i.item_id)
 ORDER BY c.name, c.class_id
 
 -- name: waiting_fingerprint
--- One value for what waits: it moves when an item comes, goes or is corrected, and with nothing else.
-SELECT coalesce(bit_xor(hash(item_id, content_hash)), 0)::VARCHAR AS fingerprint
+-- One value for what waits: it moves when an item comes, goes, is corrected or routed, and with nothing else.
+SELECT coalesce(bit_xor(hash(item_id, content_hash, model)), 0)::VARCHAR AS fingerprint
 FROM item
-WHERE NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = item.item_id)
+WHERE trial_id IS NULL AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = item.item_id)

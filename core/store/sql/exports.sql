@@ -37,7 +37,7 @@ SELECT status, count(*)::BIGINT AS items FROM item_status GROUP BY status ORDER 
 -- name: complete_attempts
 -- The first usable attempt of every complete item; the account's history has attempts, but no items.
 SELECT item_id, job_id, custom_id FROM attempt
-WHERE usable AND EXISTS (SELECT 1 FROM item i WHERE i.item_id = attempt.item_id)
+WHERE usable AND EXISTS (SELECT 1 FROM item i WHERE i.item_id = attempt.item_id AND i.trial_id IS NULL)
 QUALIFY row_number() OVER (PARTITION BY item_id ORDER BY number) = 1
 ORDER BY submitted_at, job_id, item_id
 

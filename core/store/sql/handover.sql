@@ -6,7 +6,7 @@ SELECT (SELECT coalesce(max(seq), 0) FROM completion) + row_number() OVER (ORDER
 FROM attempt a
 LEFT JOIN class c ON c.class_id = a.class_id
 WHERE a.job_id = $job_id AND a.usable
-  AND EXISTS (SELECT 1 FROM item i WHERE i.item_id = a.item_id)
+  AND EXISTS (SELECT 1 FROM item i WHERE i.item_id = a.item_id AND i.trial_id IS NULL)
   AND NOT EXISTS (SELECT 1 FROM completion d WHERE d.item_id = a.item_id)
 
 -- name: completed_item

@@ -64,18 +64,23 @@ ORDER BY r.line
 
 -- name: backlog_chains
 -- Chains of all items never attempted, or corrected since they failed (class_id null), and of up to three sent items
--- of every class, to tell who belongs to it.
+-- of every class, to tell who belongs to it; and of routed ones as their owner sent them.
 SELECT NULL::VARCHAR AS class_id, i.item_id, i.model, i.import_id, i.payload_offset, i.payload_bytes, i.chain, i.depths,
        i.heads
 FROM item i
-WHERE i.payload_offset IS NOT NULL
+WHERE i.payload_offset IS NOT NULL AND i.trial_id IS NULL
   AND (i.class_id IS NULL OR NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id))
 UNION ALL
 SELECT class_id, item_id, model, import_id, payload_offset, payload_bytes, chain, depths, heads
 FROM (SELECT * FROM item
-      WHERE class_id IS NOT NULL AND payload_offset IS NOT NULL
+      WHERE class_id IS NOT NULL AND payload_offset IS NOT NULL AND trial_id IS NULL
         AND EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = item.item_id)
       QUALIFY row_number() OVER (PARTITION BY class_id ORDER BY created_at DESC, item_id) <= 3)
+UNION ALL
+SELECT class_id, item_id, model, import_id, payload_offset, payload_bytes, chain, depths, heads
+FROM (SELECT r.*, i.import_id FROM routed_item r JOIN item i USING (item_id)
+      WHERE i.payload_offset IS NOT NULL
+      QUALIFY row_number() OVER (PARTITION BY r.class_id ORDER BY i.created_at DESC, item_id) <= 3)
 ORDER BY class_id NULLS FIRST, import_id, payload_offset
 
 -- name: put_classes

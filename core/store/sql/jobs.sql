@@ -1,7 +1,11 @@
 -- name: jobs_in
 -- Jobs in one of the states: those that were called off, then the others as they were planned to go.
 SELECT * FROM job WHERE list_contains($states, state)
-ORDER BY cancel_requested_at IS NULL, coalesce(send_at, created_at), created_at, role = 'body', place, job_id
+ORDER BY cancel_requested_at IS NULL, coalesce(send_at, created_at), created_at, role IN ('body', 'trial'), place, job_id
+
+-- name: count_jobs_in
+-- How many jobs are in one of the states.
+SELECT count(*) AS jobs FROM job WHERE list_contains($states, state)
 
 -- name: queued_requests
 -- Requests that the API holds or may hold, and has not finished.
@@ -116,7 +120,7 @@ INSERT INTO stranger VALUES ($batch_id, $now) ON CONFLICT DO NOTHING
 -- name: add_twin
 -- A second batch of a job, made of a call whose reply was lost.
 INSERT INTO job BY NAME
-SELECT $twin_id AS job_id, plan_id, job_id AS parent_job_id, 'twin' AS role, class_id, model, 'ended' AS state,
+SELECT $twin_id AS job_id, plan_id, trial_id, job_id AS parent_job_id, 'twin' AS role, class_id, model, 'ended' AS state,
        item_count, body_bytes, cache_ttl, $submitted_at::TIMESTAMPTZ AS created_at, intent_at, intent_after,
        $batch_id AS batch_id, $submitted_at::TIMESTAMPTZ AS submitted_at, $expires_at::TIMESTAMPTZ AS expires_at,
        item_count AS processing, simulated
@@ -147,7 +151,7 @@ ORDER BY i.import_id DESC, i.payload_offset DESC LIMIT $items
 -- name: add_part
 -- A job like another one, for some of its items.
 INSERT INTO job BY NAME
-SELECT $new_id AS job_id, plan_id, parent_job_id, primer_job_id, role, class_id, model, state,
+SELECT $new_id AS job_id, plan_id, trial_id, parent_job_id, primer_job_id, role, class_id, model, state,
        $items AS item_count, body_bytes, (predicted_usd * $items / item_count)::DECIMAL(18, 9) AS predicted_usd,
        (predicted_plain_usd * $items / item_count)::DECIMAL(18, 9) AS predicted_plain_usd, cache_ttl,
        predicted_read_tokens * $items // item_count AS predicted_read_tokens,
@@ -177,7 +181,7 @@ FROM job alike WHERE job.job_id = $job_id AND alike.job_id = $alike_id
 -- Every primer item of a body's plan, by the cache entries that it writes: the canaries of what uses those.
 -- Own: it was sent for this very entry. Warm: it was sent after $since. Served: a body of the plan went after it.
 SELECT path.entry_id, path.entry_id = a.entry_id AS own, j.job_id, j.state, j.parent_job_id, j.submitted_at >= $since AS warm,
-       (SELECT max(sent.submitted_at) FROM job sent WHERE sent.plan_id = body.plan_id AND sent.role = 'body')
+       (SELECT max(sent.submitted_at) FROM job sent WHERE sent.plan_id = body.plan_id AND sent.role IN ('body', 'trial'))
            > j.submitted_at AS served,
        a.outcome, a.usable,
        a.cause, a.action, a.message,

@@ -106,7 +106,8 @@ ORDER BY day, class_name, class_id, model
 SELECT (submitted_at AT TIME ZONE 'UTC')::DATE AS day, coalesce(cause, 'unknown') AS cause,
        count(*) AS attempts, sum(cost_usd) AS cost_usd
 FROM (SELECT a.*, c.name AS class_name FROM attempt a LEFT JOIN class c USING (class_id)
-      WHERE a.outcome IS NOT NULL AND NOT a.usable)
+      WHERE a.outcome IS NOT NULL AND NOT a.usable
+        AND a.job_id NOT IN (SELECT job_id FROM job WHERE trial_id IS NOT NULL))
 WHERE (submitted_at AT TIME ZONE 'UTC')::DATE BETWEEN $first::DATE AND $last::DATE
   AND ($class_name::VARCHAR IS NULL OR class_name = $class_name)
   AND ($model::VARCHAR IS NULL OR model = $model)

@@ -11,16 +11,16 @@ LEFT JOIN (SELECT class_id, min(node_id) AS node_id FROM prefix_node WHERE class
 LEFT JOIN (
     SELECT class_id, avg(output_tokens) AS output_tokens FROM attempt WHERE outcome = 'succeeded' GROUP BY class_id
 ) o USING (class_id)
-WHERE i.payload_offset IS NOT NULL
+WHERE i.payload_offset IS NOT NULL AND i.trial_id IS NULL
   AND ($class_ids::VARCHAR[] IS NULL OR list_contains($class_ids::VARCHAR[], i.class_id))
   AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
 ORDER BY i.class_id, i.import_id, i.line
 
 -- name: add_plan
 -- A plan with its inputs and its prediction, kept to be compared with what happens.
-INSERT INTO plan (plan_id, created_at, items, jobs, predicted_usd, predicted_plain_usd, inputs,
+INSERT INTO plan (plan_id, trial_id, created_at, items, jobs, predicted_usd, predicted_plain_usd, inputs,
                   deadline, confidence, on_time_probability)
-VALUES ($plan_id, $created_at, $items, $jobs, $predicted_usd, $predicted_plain_usd, $inputs,
+VALUES ($plan_id, $trial_id, $created_at, $items, $jobs, $predicted_usd, $predicted_plain_usd, $inputs,
         $deadline, $confidence, $on_time_probability)
 
 -- name: add_jobs
@@ -28,7 +28,8 @@ VALUES ($plan_id, $created_at, $items, $jobs, $predicted_usd, $predicted_plain_u
 INSERT INTO job BY NAME SELECT * FROM incoming
 
 -- name: claim_items
--- One attempt for every incoming item that has none open or usable; returns the items claimed.
+-- One attempt for every incoming item that has none open or usable, and was not routed elsewhere since it was planned;
+-- returns the items claimed.
 INSERT INTO attempt BY NAME
 SELECT n.job_id, n.item_id, n.custom_id, n.class_id, n.model, n.marks, n.split_chars, n.entry_id,
        (coalesce(p.attempts, 0) + 1)::INTEGER AS number
@@ -38,4 +39,5 @@ LEFT JOIN (
     FROM attempt WHERE item_id IN (SELECT item_id FROM incoming) GROUP BY item_id
 ) p USING (item_id)
 WHERE NOT coalesce(p.open, false) AND NOT coalesce(p.usable, false)
+  AND NOT EXISTS (SELECT 1 FROM item i WHERE i.item_id = n.item_id AND i.model <> n.model)
 RETURNING item_id

@@ -9,7 +9,7 @@ INSERT INTO prediction BY NAME SELECT * FROM incoming
 SELECT a.class_id, coalesce(c.name, a.class_id) AS name, a.model
 FROM attempt a
 LEFT JOIN class c ON c.class_id = a.class_id
-WHERE a.outcome IS NOT NULL
+WHERE a.outcome IS NOT NULL AND a.job_id NOT IN (SELECT job_id FROM job WHERE trial_id IS NOT NULL)
 GROUP BY ALL
 ORDER BY count(*) DESC, name, a.model
 LIMIT 200

@@ -73,7 +73,7 @@ GROUP BY a.class_id
 -- What waits of each class (or of these), and since when.
 SELECT class_id, count(*) AS items, min(created_at) AS oldest_at
 FROM item i
-WHERE payload_offset IS NOT NULL AND class_id IS NOT NULL
+WHERE payload_offset IS NOT NULL AND class_id IS NOT NULL AND trial_id IS NULL
   AND ($class_ids::VARCHAR[] IS NULL OR list_contains($class_ids::VARCHAR[], class_id))
   AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
 GROUP BY class_id
@@ -83,7 +83,7 @@ ORDER BY class_id
 -- How many items of each class (or of these) came in, in steps of a quarter of an hour.
 SELECT class_id, time_bucket(INTERVAL 15 MINUTE, created_at) AS came_at, count(*)::DOUBLE AS items
 FROM item
-WHERE class_id IS NOT NULL AND created_at >= $since AND created_at <= $now
+WHERE class_id IS NOT NULL AND trial_id IS NULL AND created_at >= $since AND created_at <= $now
   AND ($class_ids::VARCHAR[] IS NULL OR list_contains($class_ids::VARCHAR[], class_id))
 GROUP BY ALL
 ORDER BY ALL
@@ -94,7 +94,7 @@ SELECT c.class_id, c.name, c.model, c.prefix_tokens, c.cacheable, i.chars, i.max
        a.output_tokens
 FROM class c
 JOIN (SELECT class_id, avg(depths[-1]) AS chars, avg(max_tokens) AS max_tokens
-      FROM item WHERE created_at >= $since GROUP BY class_id) i USING (class_id)
+      FROM item WHERE created_at >= $since AND trial_id IS NULL GROUP BY class_id) i USING (class_id)
 LEFT JOIN (SELECT class_id, avg(output_tokens) AS output_tokens,
                   avg(input_tokens + coalesce(cache_write_5m_tokens, 0) + coalesce(cache_write_1h_tokens, 0)
                       + coalesce(cache_read_tokens, 0)) AS prompt_tokens

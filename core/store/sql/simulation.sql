@@ -11,7 +11,7 @@ SELECT a.class_id, a.model, a.job_id, j.primer_job_id, j.role = 'primer' AS prim
 FROM attempt a
 JOIN job j USING (job_id)
 LEFT JOIN item i USING (item_id)
-WHERE a.number = 1 AND a.outcome IS NOT NULL AND j.submitted_at >= $since AND j.submitted_at <= $now
+WHERE a.number = 1 AND j.trial_id IS NULL AND a.outcome IS NOT NULL AND j.submitted_at >= $since AND j.submitted_at <= $now
 WINDOW of_class AS (PARTITION BY a.job_id, a.class_id)
 ORDER BY j.submitted_at, a.job_id, i.import_id, i.line
 
@@ -33,7 +33,7 @@ FROM attempt a
 JOIN job j USING (job_id)
 LEFT JOIN item i USING (item_id)
 LEFT JOIN class c ON c.class_id = a.class_id
-WHERE a.outcome IS NOT NULL AND j.submitted_at >= $since AND j.submitted_at <= $now
+WHERE j.trial_id IS NULL AND a.outcome IS NOT NULL AND j.submitted_at >= $since AND j.submitted_at <= $now
 GROUP BY ALL
 ORDER BY a.class_id, a.model
 
@@ -43,7 +43,7 @@ ORDER BY a.class_id, a.model
 WITH first AS (
     SELECT a.item_id, least(coalesce(i.created_at, j.submitted_at), j.submitted_at) AS came_in
     FROM attempt a JOIN job j USING (job_id) LEFT JOIN item i USING (item_id)
-    WHERE a.number = 1 AND a.outcome IS NOT NULL AND j.submitted_at >= $since AND j.submitted_at <= $now
+    WHERE a.number = 1 AND j.trial_id IS NULL AND a.outcome IS NOT NULL AND j.submitted_at >= $since AND j.submitted_at <= $now
 ), result AS (
     SELECT f.item_id, any_value(f.came_in) AS came_in, sum(a.cost_usd) AS cost_usd,
            sum(a.cost_usd) FILTER (NOT a.usable) AS wasted_usd,

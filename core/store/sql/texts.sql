@@ -14,8 +14,15 @@ SELECT EXISTS (SELECT 1 FROM class WHERE preview <> '') OR EXISTS (SELECT 1 FROM
     OR EXISTS (SELECT 1 FROM attempt WHERE message IS NOT NULL AND outcome = 'errored') AS held
 
 -- name: payloads_needed
--- Imports of which some item is not complete yet: it may have to be sent again.
-SELECT DISTINCT import_id FROM item_status WHERE status <> 'complete'
+-- Imports of which some item is not complete yet: it may have to be sent again; and of what open trials send and copy.
+SELECT import_id FROM item_status WHERE status <> 'complete'
+UNION
+SELECT i.import_id FROM item i JOIN attempt a USING (item_id) WHERE i.trial_id IS NOT NULL AND a.outcome IS NULL
+UNION
+SELECT i.import_id FROM item i JOIN trial t USING (trial_id) WHERE t.closed_at IS NULL
+UNION
+SELECT i.import_id FROM item i JOIN trial_item s USING (item_id) JOIN trial t ON t.trial_id = s.trial_id
+WHERE t.closed_at IS NULL
 
 -- name: forget_payloads
 -- The parameters of complete items of other imports are no longer kept.
@@ -24,10 +31,16 @@ WHERE payload_offset IS NOT NULL AND NOT list_contains($needed::VARCHAR[], impor
 RETURNING import_id
 
 -- name: results_delivered
--- Jobs of which every result has gone to every sink, where there is one; those of account history go to none.
-SELECT job_id FROM completion
-GROUP BY job_id HAVING max(seq) <= (SELECT min(delivered_seq) FROM sink)
-UNION ALL
-SELECT job_id FROM job
-WHERE role = 'history'
-   OR (state = 'done' AND EXISTS (SELECT 1 FROM sink) AND job_id NOT IN (SELECT job_id FROM completion))
+-- Jobs of which every result has gone to every sink, where there is one; those of account history go to none. Not
+-- those whose answers an open trial may still grade.
+SELECT job_id FROM (
+    SELECT job_id FROM completion
+    GROUP BY job_id HAVING max(seq) <= (SELECT min(delivered_seq) FROM sink)
+    UNION ALL
+    SELECT job_id FROM job
+    WHERE role = 'history'
+       OR (state = 'done' AND EXISTS (SELECT 1 FROM sink) AND job_id NOT IN (SELECT job_id FROM completion))
+)
+WHERE job_id NOT IN (SELECT j.job_id FROM job j JOIN trial t USING (trial_id) WHERE t.closed_at IS NULL)
+  AND job_id NOT IN (SELECT a.job_id FROM attempt a JOIN trial_item USING (item_id) JOIN trial t USING (trial_id)
+                     WHERE t.closed_at IS NULL)

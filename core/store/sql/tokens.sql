@@ -18,7 +18,7 @@ FROM (
            bit_xor(hash(i.item_id, i.content_hash)) OVER (PARTITION BY i.class_id) AS class_hash,
            row_number() OVER (PARTITION BY i.class_id ORDER BY i.depths[-1], i.item_id) AS place
     FROM item i
-    WHERE i.class_id IS NOT NULL AND i.payload_offset IS NOT NULL
+    WHERE i.class_id IS NOT NULL AND i.payload_offset IS NOT NULL AND i.trial_id IS NULL
       AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
 ) s
 JOIN class c USING (class_id)
@@ -41,7 +41,7 @@ FROM incoming n WHERE n.class_id = class.class_id
 WITH waiting AS (
     SELECT class_id, count(*) AS waiting_items, sum(depths[-1])::BIGINT AS waiting_chars
     FROM item i
-    WHERE class_id IS NOT NULL AND payload_offset IS NOT NULL
+    WHERE class_id IS NOT NULL AND payload_offset IS NOT NULL AND trial_id IS NULL
       AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
     GROUP BY class_id
 ),
@@ -81,3 +81,16 @@ JOIN waiting USING (class_id)
 LEFT JOIN token_count t ON t.content_key = c.class_id || '/' || c.prefix_chars AND t.model = c.model AND t.simulated = $simulated
 LEFT JOIN entry ON entry.entry_id = c.class_id AND entry.model = c.model
 LEFT JOIN whole ON whole.class_id = c.class_id AND whole.model = c.model
+
+-- name: trial_tokens
+-- What copies of the items of these classes had on the models on trial: tokens of the prompt and of the answer.
+SELECT s.item_id, e.model,
+       avg(a.input_tokens + coalesce(a.cache_read_tokens, 0) + coalesce(a.cache_write_5m_tokens, 0)
+           + coalesce(a.cache_write_1h_tokens, 0))::DOUBLE AS prompt_tokens,
+       avg(a.output_tokens)::DOUBLE AS output_tokens
+FROM trial t
+JOIN trial_candidate e ON e.trial_id = t.trial_id AND e.part = 'candidate'
+JOIN trial_item s ON s.trial_id = t.trial_id
+JOIN attempt a ON a.item_id = concat_ws('-', t.trial_id, e.number, s.position)
+WHERE list_contains($class_ids::VARCHAR[], t.class_id) AND a.outcome = 'succeeded'
+GROUP BY s.item_id, e.model

@@ -1,0 +1,301 @@
+"""Routing classes: where each stands, moving its work to a model that was proven, taking that back, and the watch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from core.actions.trials import list_trials
+from core.audit import recorded
+from core.caching.item_costs import money
+from core.errors import LotwiseError
+from core.intake.backlog import waiting_items
+from core.intake.routing import Readdressed, all_routes, new_route, readdress_class, withdraw
+from core.jobs.predictions import known_of
+from core.prices import UnknownModel
+from core.requests.adapting import Change
+from core.routing.verdict import Ruling
+from core.routing.whole_cost import tier_costs
+from core.trials.class_routes import NOTICE, ClassRoute, RouteState, stand
+from core.trials.homes import home_classes, home_of, route_of
+from core.trials.trial import trials
+from core.trials.verdicts import labels_of, verdict_of
+from core.trials.watch import Watch, watch_of
+from core.workspace import Workspace
+
+_MOST_PRICED = 10
+"""Classes that wait and were not sent lately: so many, those with most items, are priced by a plan of their own."""
+
+
+class NotCertified(LotwiseError):
+    """No trial of this class proves that this model clears a bar, so nothing was changed. Start a trial, wait for its
+    verdict, or say that it is to be used without proof (--uncertified)."""
+
+
+class AlreadyThere(LotwiseError):
+    """The work of this class goes to this model already, or its owner names it: then withdraw the route."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteDone:
+    """What a change of route does: to how many waiting items, and what is sent instead.
+
+    `usd_before`, `usd_after`: what those items are expected to cost before and after, None where that is not known.
+    `trial_id`: the trial that proves the model, None where none does.
+    """
+
+    class_id: str
+    class_name: str
+    from_model: str
+    to_model: str
+    items: int
+    changes: tuple[Change, ...]
+    usd_before: Decimal | None
+    usd_after: Decimal | None
+    trial_id: str | None
+
+    @property
+    def certified(self) -> bool:
+        """Whether a trial proves that the model clears its bar."""
+        return self.trial_id is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """Something about a class's route that a person should decide; `at`: when the model retires, or the alarm rang.
+
+    `usd_month`: the money at stake in 30 days, None where it is not known.
+    """
+
+    kind: Literal["failing", "drift", "retires", "not_applied"]
+    class_id: str
+    class_name: str
+    model: str
+    usd_month: Decimal | None
+    said: str
+    at: datetime | None
+
+
+def class_routes(workspace: Workspace, *, now: datetime) -> tuple[ClassRoute, ...]:
+    """Where each class with work in the last 30 days, or waiting, stands; dearest first."""
+    return _stand(
+        workspace, {each.route.route_id: each.alarm for each in watches(workspace, now=now) if each.alarm}, now
+    )
+
+
+def watches(workspace: Workspace, *, now: datetime) -> tuple[Watch, ...]:
+    """What the answers of every routed class say since its switch."""
+    return tuple(
+        watch_of(workspace.store, workspace.folder, workspace.settings, route, now=now)
+        for route in all_routes(workspace.store, applied=True)
+    )
+
+
+def route_alarms(workspace: Workspace, *, now: datetime) -> tuple[Alarm, ...]:
+    """What about routes a person should decide, most money first: alarms of the watch, models that retire soon, and
+    proven savings that nobody takes."""
+    rung = {each.route.route_id: each for each in watches(workspace, now=now) if each.alarm}
+    lines = _stand(workspace, {route_id: each.alarm or "" for route_id, each in rung.items()}, now)
+    by_class = {each.route.class_id: each for each in rung.values()}
+    found = [alarm for line in lines for alarm in _alarms(workspace, line, by_class.get(line.class_id), now)]
+    return tuple(sorted(found, key=lambda alarm: -(alarm.usd_month or 0)))
+
+
+def preview_route(
+    workspace: Workspace, class_id: str, model: str, *, now: datetime, trial_id: str | None = None
+) -> RouteDone:
+    """What `apply_route` would do, proven or not: it adapts every waiting request, and keeps nothing."""
+    return _apply(workspace, class_id, model, trial_id=trial_id, uncertified=True, dry_run=True, now=now)
+
+
+@recorded("apply-route", "class_id", "model", "trial_id", "uncertified", "items")
+def apply_route(
+    workspace: Workspace,
+    class_id: str,
+    model: str,
+    *,
+    now: datetime,
+    trial_id: str | None = None,
+    uncertified: bool = False,
+    dry_run: bool = False,
+) -> RouteDone:
+    """Have the work of a class go to a model: what waits now, and what comes in from here on.
+
+    What is under way or complete stays. `class_id`: an id or a name; `trial_id`: the trial that proves it, else the
+    newest one that does. Raises `NoSuchClass`, `NotCertified` unless it may be `uncertified`, `AlreadyThere`,
+    `UnknownModel`, and `CannotRoute` where a request cannot be asked of the model: then nothing is changed.
+    """
+    done = _apply(workspace, class_id, model, trial_id=trial_id, uncertified=uncertified, dry_run=dry_run, now=now)
+    workspace.worker.wake()
+    return done
+
+
+@recorded("withdraw-route", "class_id", "to_model", "items")
+def withdraw_route(workspace: Workspace, class_id: str, *, now: datetime, dry_run: bool = False) -> RouteDone:
+    """Have the work of a class go to the model that its owner names again.
+
+    What waits or failed is restored to the byte; what is under way or complete stays. Raises `NoSuchClass` and
+    `NoSuchRoute`.
+    """
+    home = home_of(workspace.store, class_id)
+    route = route_of(workspace.store, class_id)
+    usd_before, usd_after = _prices(workspace, home, route.model, route.from_model, now)
+
+    def change() -> Readdressed:
+        return withdraw(workspace.store, home, now=now, by=workspace.actor.name, dry_run=dry_run)
+
+    done = change() if dry_run else workspace.worker.readdress(change)
+    return RouteDone(
+        class_id=home,
+        class_name=_name(workspace, home),
+        from_model=route.model,
+        to_model=route.from_model,
+        items=done.items,
+        changes=(),
+        usd_before=usd_before,
+        usd_after=usd_after,
+        trial_id=None,
+    )
+
+
+def _stand(workspace: Workspace, alarms: Mapping[str, str], now: datetime) -> tuple[ClassRoute, ...]:
+    lines = stand(
+        workspace.store.query("class_work", now=now).iter_rows(named=True),
+        home_classes(workspace.store),
+        all_routes(workspace.store, applied=True),
+        list_trials(workspace, now=now),
+        alarms,
+        book=workspace.book,
+        now=now,
+    )
+    fresh = [
+        line for line in lines if line.best_model and line.waiting and not line.items_month and not line.routed_from
+    ]
+    largest = sorted(fresh, key=lambda line: -line.waiting)[:_MOST_PRICED]
+    saving = {line.class_id: _saving(workspace, line, now) for line in largest}
+    return tuple(
+        replace(line, saving_month_usd=saving[line.class_id]) if line.class_id in saving else line for line in lines
+    )
+
+
+def _saving(workspace: Workspace, line: ClassRoute, now: datetime) -> Decimal | None:
+    """What the model to move to would save on what waits."""
+    before, after = _prices(workspace, line.class_id, line.model, str(line.best_model), now)
+    return None if before is None or after is None else before - after
+
+
+def _apply(
+    workspace: Workspace,
+    class_id: str,
+    model: str,
+    *,
+    trial_id: str | None,
+    uncertified: bool,
+    dry_run: bool,
+    now: datetime,
+) -> RouteDone:
+    home = home_of(workspace.store, class_id)
+    to = workspace.book.model(model)
+    present = next((route for route in all_routes(workspace.store, applied=True) if route.class_id == home), None)
+    own = present.from_model if present else _own_model(workspace, home)
+    today = present.model if present else own
+    if to.id in (today, own):
+        raise AlreadyThere(model=to.id)
+    proof = _proof(workspace, home, to.id, trial_id)
+    if proof is None and not uncertified:
+        raise NotCertified(model=to.id, trial=trial_id)
+    usd_before, usd_after = _prices(workspace, home, today, to.id, now)
+    by = workspace.actor.name
+    route = new_route(home, from_model=own, to=to.id, trial_id=proof, now=now, by=by)
+
+    def change() -> Readdressed:
+        return readdress_class(workspace.store, workspace.folder, home, to, route=route, dry_run=dry_run)
+
+    done = change() if dry_run else workspace.worker.readdress(change)
+    return RouteDone(
+        class_id=home,
+        class_name=_name(workspace, home),
+        from_model=today,
+        to_model=to.id,
+        items=done.items,
+        changes=done.changes,
+        usd_before=usd_before,
+        usd_after=usd_after,
+        trial_id=proof,
+    )
+
+
+def _proof(workspace: Workspace, home: str, model: str, trial_id: str | None) -> str | None:
+    """The newest trial of the class, or the one named, in which the model clears its bar."""
+    homes = home_classes(workspace.store)
+    for trial in trials(workspace.store, workspace.folder):
+        if homes.get(trial.class_id, trial.class_id) == home and trial_id in (None, trial.trial_id):
+            labels = labels_of(workspace.store, trial.trial_id)
+            for one in trial.candidates:
+                verdict = verdict_of(trial, labels, one.number) if one.model == model else None
+                if verdict and verdict.ruling is Ruling.CLEARS:
+                    return trial.trial_id
+    return None
+
+
+def _prices(
+    workspace: Workspace, home: str, today: str, model: str, now: datetime
+) -> tuple[Decimal | None, Decimal | None]:
+    """What the waiting items of a class are expected to cost on two models."""
+    members = {home, *(name for name, of in home_classes(workspace.store).items() if of == home)}
+    store, folder, book, settings = workspace.store, workspace.folder, workspace.book, workspace.settings
+    backlog = waiting_items(store, folder, book, simulated=workspace.gateway.simulated, class_ids=members)
+    if backlog.is_empty():
+        return None, None
+    evidence = known_of(store, workspace.gateway, settings, now=now)
+    sums: list[float | None] = [0.0, 0.0]
+    for _, items in backlog.group_by("class_id", maintain_order=True):
+        tiers = tier_costs(
+            items, (today, model), qualities={}, book=book, settings=settings, now=now, evidence=evidence
+        )
+        for place, tier in enumerate(tiers):
+            before = sums[place]
+            sums[place] = None if before is None or tier.item_usd is None else before + tier.item_usd * items.height
+    return money(sums[0]), money(sums[1])
+
+
+def _own_model(workspace: Workspace, home: str) -> str:
+    """The model that the owner of a class names; its id in the price book, where it is there."""
+    named = str(workspace.store.query("class_caching", class_id=home)["model"][0])
+    try:
+        return str(workspace.book.model(named).id)
+    except UnknownModel:
+        return named
+
+
+def _name(workspace: Workspace, home: str) -> str:
+    return str(workspace.store.query("class_caching", class_id=home)["name"][0])
+
+
+def _alarms(workspace: Workspace, line: ClassRoute, watch: Watch | None, now: datetime) -> list[Alarm]:
+    """What is to be decided about one class; at stake is what its work costs, or what would be saved."""
+    found: list[tuple[Literal["failing", "drift", "retires", "not_applied"], Decimal | None, str, datetime | None]] = []
+    if watch and watch.kind and watch.alarm:
+        found.append((watch.kind, line.usd_month, watch.alarm, None))
+    try:
+        model = workspace.book.model(line.model)
+    except UnknownModel:
+        model = None
+    if model and model.retires_at and model.retires_at <= now + NOTICE:
+        said = f"{model.display_name} retires on {model.retires_at:%Y-%m-%d}: from then on its requests fail."
+        found.append(("retires", line.usd_month, said, model.retires_at))
+    if line.state is RouteState.CERTIFIED:
+        found.append(("not_applied", line.saving_month_usd, line.why, None))
+    return [
+        Alarm(
+            kind=kind,
+            class_id=line.class_id,
+            class_name=line.class_name,
+            model=line.model,
+            usd_month=usd,
+            said=said,
+            at=at,
+        )
+        for kind, usd, said, at in found
+    ]

@@ -1,0 +1,162 @@
+-- name: routes
+-- Every route, newest first; $applied: only those that no other took the place of and nobody withdrew.
+SELECT * FROM route WHERE NOT $applied OR withdrawn_at IS NULL ORDER BY applied_at DESC, route_id
+
+-- name: add_route
+-- A class's work goes to another model from here on.
+INSERT INTO route (route_id, class_id, from_model, model, trial_id, applied_at, applied_by)
+VALUES ($route_id, $class_id, $from_model, $model, $trial_id, $now, $by)
+
+-- name: end_route
+-- The route of a class ends; returns it, no row where there was none.
+UPDATE route SET withdrawn_at = $now, withdrawn_by = $by WHERE class_id = $class_id AND withdrawn_at IS NULL
+RETURNING route_id
+
+-- name: routable_items
+-- What waits of a class, as its owner sent it and wherever it was routed since: where those parameters lie, and where
+-- the ones that would be sent lie. With $import_id also items of that import that failed before and came in anew.
+SELECT i.item_id, i.import_id, i.payload_offset AS was_offset,
+       coalesce(r.payload_offset, i.payload_offset) AS payload_offset,
+       coalesce(r.payload_bytes, i.payload_bytes) AS payload_bytes
+FROM item i
+LEFT JOIN routed_item r USING (item_id)
+LEFT JOIN (
+    SELECT item_id, bool_or(outcome IS NULL OR coalesce(usable, false)) AS open_or_usable FROM attempt GROUP BY item_id
+) a USING (item_id)
+WHERE coalesce(r.class_id, i.class_id) = $class_id AND i.model <> $model
+  AND i.payload_offset IS NOT NULL AND i.trial_id IS NULL
+  AND (a.item_id IS NULL OR (i.import_id = $import_id AND r.item_id IS NULL AND NOT a.open_or_usable))
+ORDER BY i.import_id, payload_offset
+
+-- name: keep_owners_requests
+-- What the owners of the incoming items sent, before it is re-addressed for the first time.
+INSERT INTO routed_item BY NAME
+SELECT i.item_id, $route_id AS route_id, i.class_id, i.model, i.payload_offset, i.payload_bytes, i.chain, i.depths,
+       i.overheads, i.heads, i.max_tokens
+FROM item i
+JOIN incoming n ON n.item_id = i.item_id AND n.was_offset = i.payload_offset
+WHERE i.item_id NOT IN (SELECT item_id FROM routed_item)
+  AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id AND (a.outcome IS NULL OR a.usable))
+
+-- name: take_over_items
+-- Items that an earlier route sent elsewhere belong to this one.
+UPDATE routed_item SET route_id = $route_id WHERE item_id IN (SELECT item_id FROM incoming)
+
+-- name: readdress_items
+-- The parameters of the incoming items as their new model is asked, unless they were sent or replaced meanwhile. What
+-- never was tried keeps its class until classes are found anew; what was would not be looked at then.
+UPDATE item SET model = n.model, payload_offset = n.payload_offset, payload_bytes = n.payload_bytes, chain = n.chain,
+                depths = n.depths, overheads = n.overheads, heads = n.heads, max_tokens = n.max_tokens,
+                class_id = CASE WHEN item.item_id NOT IN (SELECT item_id FROM attempt) THEN item.class_id END
+FROM incoming n
+WHERE item.item_id = n.item_id AND item.payload_offset = n.was_offset
+  AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = item.item_id AND (a.outcome IS NULL OR a.usable))
+RETURNING item.item_id
+
+-- name: routed_unfinished
+-- Routed items of a class that wait, or all of whose attempts failed.
+SELECT r.item_id, a.item_id IS NOT NULL AS failed
+FROM routed_item r
+JOIN item i USING (item_id)
+LEFT JOIN (
+    SELECT item_id, bool_or(outcome IS NULL OR coalesce(usable, false)) AS open_or_usable FROM attempt GROUP BY item_id
+) a USING (item_id)
+WHERE r.class_id = $class_id AND i.payload_offset IS NOT NULL AND NOT coalesce(a.open_or_usable, false)
+
+-- name: restore_items
+-- The incoming items as their owners sent them.
+UPDATE item SET model = r.model, payload_offset = r.payload_offset, payload_bytes = r.payload_bytes, chain = r.chain,
+                depths = r.depths, overheads = r.overheads, heads = r.heads, max_tokens = r.max_tokens,
+                class_id = r.class_id
+FROM routed_item r
+WHERE item.item_id = r.item_id AND item.item_id IN (SELECT item_id FROM incoming)
+
+-- name: forget_routed_items
+-- Items that are as their owners sent them.
+DELETE FROM routed_item WHERE item_id IN (SELECT item_id FROM incoming)
+
+-- name: routed_classes
+-- The classes that routed items are in now, each with the class that its owner sends: the one that most of them are of.
+SELECT i.class_id, r.class_id AS home_id, count(*) AS items
+FROM routed_item r JOIN item i USING (item_id)
+WHERE i.class_id <> r.class_id
+GROUP BY i.class_id, r.class_id
+QUALIFY row_number() OVER (PARTITION BY i.class_id ORDER BY items DESC, home_id) = 1
+
+-- name: follow_with_schedules
+-- Schedules that send a class send it wherever it is routed.
+UPDATE recurring SET class_ids = list_distinct(list_concat(class_ids, routed.ids))
+FROM (SELECT r.class_id AS home_id, list_distinct(list(i.class_id)) AS ids
+      FROM routed_item r JOIN item i USING (item_id)
+      WHERE i.class_id <> r.class_id GROUP BY r.class_id) routed
+WHERE list_contains(class_ids, routed.home_id) AND NOT list_has_all(class_ids, routed.ids) AND removed_at IS NULL
+
+-- name: follow_with_splits
+-- Where a text may be sent as two, it may be for every model.
+UPDATE class SET split_agreed = true
+FROM (SELECT DISTINCT i.class_id FROM routed_item r JOIN item i USING (item_id) JOIN class home ON home.class_id = r.class_id
+      WHERE home.split_agreed AND i.class_id <> r.class_id) routed
+WHERE class.class_id = routed.class_id AND NOT class.split_agreed AND class.cut_chars > 0
+
+-- name: class_work
+-- The work of each class in the 30 days before $now, with its tokens, and how much of it waits. Trials are no work.
+SELECT c.class_id, c.name AS class_name, c.model, c.prefix_tokens, coalesce(w.items, 0) AS waiting_items,
+       coalesce(s.attempts, 0) AS attempts, coalesce(s.units, 0) AS units, s.cost_usd,
+       coalesce(s.input_tokens, 0)::BIGINT AS input_tokens, coalesce(s.write_tokens, 0)::BIGINT AS write_tokens,
+       coalesce(s.read_tokens, 0)::BIGINT AS read_tokens, coalesce(s.output_tokens, 0)::BIGINT AS output_tokens
+FROM class c
+LEFT JOIN (SELECT class_id, count(*) AS items FROM item_status WHERE status = 'backlog' GROUP BY class_id) w
+    USING (class_id)
+LEFT JOIN (
+    SELECT a.class_id, count(*) AS attempts, count(*) FILTER (a.usable) AS units,
+           CASE WHEN count(a.cost_usd) = count(*) THEN sum(a.cost_usd) END AS cost_usd,
+           sum(a.input_tokens) AS input_tokens, sum(a.cache_read_tokens) AS read_tokens,
+           sum(coalesce(a.cache_write_5m_tokens, 0) + coalesce(a.cache_write_1h_tokens, 0)) AS write_tokens,
+           sum(a.output_tokens) AS output_tokens
+    FROM attempt a JOIN job j USING (job_id)
+    WHERE a.outcome IS NOT NULL AND j.trial_id IS NULL
+      AND a.submitted_at > $now::TIMESTAMPTZ - INTERVAL 30 DAY AND a.submitted_at <= $now
+    GROUP BY a.class_id
+) s USING (class_id)
+WHERE w.items > 0 OR s.attempts > 0
+ORDER BY s.cost_usd DESC NULLS LAST, waiting_items DESC, c.class_id
+
+-- name: audit_sample
+-- The answers drawn for the watch of a route, with their labels: a $share of all by a number that their ids alone
+-- decide, and of every week that is over those with the smallest numbers, $least of them.
+SELECT d.item_id, d.submitted_at, l.item_id IS NOT NULL AS labelled, l.correct
+FROM (
+    SELECT a.item_id, a.submitted_at,
+           md5_number_lower(r.route_id || a.item_id) / 18446744073709551616::DOUBLE AS draw,
+           floor(epoch(a.submitted_at - $since::TIMESTAMPTZ) / 604800) AS week
+    FROM routed_item r JOIN attempt a USING (item_id)
+    WHERE r.route_id = $route_id AND a.model = $model AND a.outcome = 'succeeded' AND a.submitted_at >= $since
+    QUALIFY row_number() OVER (PARTITION BY a.item_id ORDER BY a.number) = 1
+) d
+LEFT JOIN audit_label l ON l.route_id = $route_id AND l.item_id = d.item_id
+QUALIFY d.draw < $share
+     OR (d.week < floor(epoch($now::TIMESTAMPTZ - $since::TIMESTAMPTZ) / 604800)
+         AND row_number() OVER (PARTITION BY d.week ORDER BY d.draw, d.item_id) <= $least)
+ORDER BY d.submitted_at, d.draw, d.item_id
+
+-- name: put_audit_labels
+-- Labels of the watch; who looks again corrects what was said before.
+INSERT INTO audit_label BY NAME SELECT * FROM incoming
+ON CONFLICT (route_id, item_id) DO UPDATE SET correct = excluded.correct, source = excluded.source,
+    note = excluded.note, labelled_at = excluded.labelled_at, labelled_by = excluded.labelled_by
+
+-- name: route_validity
+-- Of the answers before and after a switch, how many are usable as they are.
+SELECT count(*) FILTER (a.submitted_at < $since) AS before, count(*) FILTER (a.submitted_at < $since AND a.usable) AS before_usable,
+       count(*) FILTER (a.submitted_at >= $since) AS after, count(*) FILTER (a.submitted_at >= $since AND a.usable) AS after_usable,
+       max(a.submitted_at) AS last_at
+FROM attempt a
+LEFT JOIN routed_item r ON r.item_id = a.item_id
+WHERE a.outcome = 'succeeded' AND a.job_id NOT IN (SELECT job_id FROM job WHERE trial_id IS NOT NULL)
+  AND CASE WHEN a.submitted_at < $since THEN a.class_id = $class_id AND a.model = $from_model
+           ELSE r.route_id = $route_id AND a.model = $model END
+
+-- name: candidate_shares
+-- The labels of a candidate and how many of them say right.
+SELECT count(*) AS labels, count(*) FILTER (correct) AS correct
+FROM label WHERE trial_id = $trial_id AND candidate = $candidate AND correct IS NOT NULL

@@ -1,0 +1,36 @@
+"""Classes as their owners send them, whatever models their items are sent to; and the route that each has."""
+
+from core.errors import LotwiseError
+from core.intake.routing import Route, all_routes
+from core.store import Store
+
+
+class NoSuchClass(LotwiseError):
+    """There is no class of this id or name, or several have the name. `route list` shows them with their ids."""
+
+
+class NoSuchRoute(LotwiseError):
+    """The work of this class goes to the model that its owner names: there is no route to take back or to watch."""
+
+
+def home_classes(store: Store) -> dict[str, str]:
+    """For each class that routed items are in now, the class that its owner sends."""
+    return dict(store.query("routed_classes").select("class_id", "home_id").iter_rows())
+
+
+def home_of(store: Store, text: str) -> str:
+    """The class as its owner sends it that is meant by an id, or by the name of one. Raises `NoSuchClass`."""
+    homes = home_classes(store)
+    found = {homes.get(name, name) for name in store.query("class_named", text=text)["class_id"]}
+    if len(found) != 1:
+        raise NoSuchClass(name=text, ids=", ".join(sorted(found)) or None)
+    return str(found.pop())
+
+
+def route_of(store: Store, text: str) -> Route:
+    """The route in force of the class that is meant by an id or a name. Raises `NoSuchClass` and `NoSuchRoute`."""
+    home = home_of(store, text)
+    for route in all_routes(store, applied=True):
+        if route.class_id == home:
+            return route
+    raise NoSuchRoute(name=text)
