@@ -15,6 +15,7 @@ page = st.navigation(
         st.Page("overview.py", title=say("nav.overview"), help=say("nav.overview_help"), default=True),
         st.Page("backlog.py", title=say("nav.backlog"), help=say("nav.backlog_help")),
         st.Page("sizing.py", title=say("nav.sizing"), help=say("nav.sizing_help")),
+        st.Page("routing.py", title=say("nav.routing"), help=say("nav.routing_help")),
         st.Page("classes.py", title=say("nav.classes"), help=say("nav.classes_help")),
         st.Page("jobs.py", title=say("nav.jobs"), help=say("nav.jobs_help")),
         st.Page("schedule.py", title=say("nav.schedule"), help=say("nav.schedule_help")),

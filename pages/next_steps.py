@@ -1,15 +1,16 @@
 """What to do next, from the data: each step with the dollars behind it and the page that does it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from core.actions.routes import Alarm
 from core.errors import LotwiseError
 from core.prices import PriceBook
-from pages import data, formats
-from pages.words import plain, say
+from pages import data, formats, routes_data
+from pages.words import literal, plain, say
 
 Row = dict[str, Any]
 
@@ -26,6 +27,14 @@ SHOWN = 3
 """Steps of one kind: the list is for the next hour, not for the quarter."""
 REPAIRS, DECISIONS = 2, 1
 """Of the jobs with open failures: what is repaired by a click does not hide what needs a thought."""
+_RUNG, _OTHERS = frozenset(("failing", "drift")), frozenset(("retires", "not_applied"))
+"""Kinds of alarms about routes: answers that went bad come before anything else."""
+_ALARMS = {
+    "failing": ("next.route_failing", "next.route_stake"),
+    "drift": ("next.route_drift", "next.route_stake"),
+    "retires": ("next.route_retires", "next.route_stake"),
+    "not_applied": ("next.route_not_applied", "next.route_saves"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,16 +51,32 @@ class Step:
 
 
 def steps(book: PriceBook, today: date) -> list[Step]:
-    """All steps, dearest first; failures, which hold back results, before anything else."""
+    """All steps, dearest first; answers that went bad, and failures, which hold back results, first."""
     cold = {
         row["class_id"]: row for row in data.read("cold_classes", **_window(today), floor=COLD).iter_rows(named=True)
     }
-    found = [*_costlier(today, cold), *_backlog(), *_cold(book, cold)]
-    return [*_repairs(), *sorted(found, key=lambda step: -step.weight)]
+    alarms = routes_data.alarms()
+    found = [*_costlier(today, cold), *_backlog(), *_cold(book, cold), *_routes(alarms, _OTHERS)]
+    return [*_routes(alarms, _RUNG), *_repairs(), *sorted(found, key=lambda step: -step.weight)]
 
 
 def _window(today: date) -> dict[str, date | int]:
     return {"today": today, "days": WINDOW_DAYS, "limit": SHOWN}
+
+
+def _routes(alarms: Sequence[Alarm], kinds: frozenset[str]) -> Iterator[Step]:
+    """What about models a person should decide, the most money first."""
+    for alarm in [alarm for alarm in alarms if alarm.kind in kinds][:SHOWN]:
+        what, money = _ALARMS[alarm.kind]
+        dollars = formats.money(alarm.usd_month)
+        yield Step(
+            what=say(what, name=alarm.class_name, model=alarm.model),
+            money=literal(alarm.said) if alarm.usd_month is None else say(money, dollars=dollars, said=alarm.said),
+            weight=float(alarm.usd_month or 0),
+            page="routing.py",
+            link=say("next.route_link"),
+            query={"class": alarm.class_id},
+        )
 
 
 def _repairs() -> Iterator[Step]:

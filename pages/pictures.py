@@ -44,10 +44,10 @@ def draw(name: str, /, *, key: str, picked: Callable[[], None] | None = None, **
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)
-def _picture(name: str, **inputs: Any) -> Picture:
+def _picture(drawn: str, /, **inputs: Any) -> Picture:
     # A chart too can be saved as CSV, from its toolbar.
     shown = {key: inert(given) if isinstance(given, pl.DataFrame) else given for key, given in inputs.items()}
-    figure: Figure = getattr(charts, name)(**shown)
+    figure: Figure = getattr(charts, drawn)(**shown)
     if figure.chart is None:
         return Picture(spec=None, empty=figure.empty or plain("app.no_data"))
     frames: dict[str, pl.DataFrame] = {}

@@ -18,29 +18,44 @@ from pages import session
 
 READING = {
     "as_it_is",
+    "audit_items",
     "audit_log",
     "cache_plan",
+    "candidate_tiers",
+    "cascade_of",
+    "certainty_path",
+    "certificate",
     "check_plan",
     "check_repair",
+    "class_routes",
+    "class_tiers",
     "halted",
+    "list_graders",
     "item_chain",
     "list_schedules",
+    "list_trials",
     "naming_rules",
+    "pairs_to_label",
     "preview_naming",
     "preview_plan",
+    "preview_route",
+    "preview_trial",
     "recommend_cadence",
     "rejects_file",
     "repair_preview",
     "rhythm_for",
+    "route_alarms",
     "schedule_runs",
     "simulated",
     "stage_files",
     "stage_workspace",
     "stop_preview",
     "study_size",
+    "trial_standing",
+    "watches",
     "what_if",
 }
-"""What a viewer may call: nothing here writes a row, or calls the API."""
+"""What a viewer may call: nothing here writes a row, or asks the API for more than its list of models."""
 ROOMS = {module.name for module in iter_modules(actions.__path__)} - {"writing"}
 ACTIONS = [import_module(f"core.actions.{room}") for room in sorted(ROOMS)]
 

@@ -94,8 +94,8 @@ def provide(line: str, folder: Path) -> None:
     """Write the request files and tables that a command reads and no earlier one made."""
     for match in TABLE_FILE.finditer(line):
         if not WRITTEN.search(line[: match.start()]):
-            rows = "".join(f"{number},hamburg,{number % 3}\n" for number in range(30))
-            (folder / match[0]).write_text(f"order,city,stars\n{rows}")
+            rows = "".join(f"{number},hamburg,{number % 3},1\n" for number in range(30))
+            (folder / match[0]).write_text(f"order,city,stars,correct\n{rows}")
     for match in REQUEST_FILE.finditer(line):
         path = folder / match[0]
         if path.exists() or WRITTEN.search(line[: match.start()]):

@@ -25,6 +25,7 @@ ROLES = {"operators": ["ann@example.com"], "viewers": ["@example.com"]}
 PAGES = (
     "overview.py",
     "backlog.py",
+    "routing.py",
     "classes.py",
     "jobs.py",
     "results.py",

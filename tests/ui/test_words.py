@@ -41,6 +41,12 @@ DYNAMIC = (
     "source",
     "due",
     "knob",
+    "route_state",
+    "ruling",
+    "trial_state",
+    "bar_kind",
+    "grader_kind",
+    "cascade_rule",
 )
 """Groups that hold a word for each stored value."""
 
