@@ -5,7 +5,10 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
+from core.routing.discovery import clear_together
+from core.routing.verdict import Ruling
 from core.trials.class_routes import ClassRoute, RouteState
+from core.trials.standing import TrialStanding
 from pages import formats, frame
 from pages.words import plain, say, term
 
@@ -26,6 +29,8 @@ _TINTS: dict[str, str] = {
     "gray": "#8a94a044",
 }
 _TABLE = "routes-table"
+# Of all models that clear, the share that may do so wrongly.
+_WRONG = 0.05
 
 
 def headline(lines: tuple[ClassRoute, ...]) -> None:
@@ -47,6 +52,16 @@ def headline(lines: tuple[ClassRoute, ...]) -> None:
                 key = "routing.saves" if best.saving_month_usd else "routing.saves_unknown"
                 st.markdown(say(key, name=best.class_name, model=best.best_model, dollars=dollars))
                 link(best, say("routing.open"))
+
+
+def together(trials: tuple[TrialStanding, ...]) -> None:
+    """How many of all verdicts hold together: of very many that clear, each by itself, some do so wrongly."""
+    tried = {(one.trial_id, each.model): (each.tally, one.bar) for one in trials for each in one.candidates}
+    alone = sum(each.verdict.ruling is Ruling.CLEARS for one in trials for each in one.candidates)
+    if alone and len(tried) > 1:
+        both = clear_together({"/".join(name): of for name, of in tried.items()}, error=_WRONG)
+        words = {"tried": len(tried), "alone": alone, "together": len(both)}
+        st.caption(say("routing.together", **{name: formats.count(value) for name, value in words.items()}))
 
 
 def link(line: ClassRoute, label: str) -> None:

@@ -18,6 +18,7 @@ with frame.refusals():
     opened = st.query_params.get("class")
     if opened is None:
         route_table.headline(lines)
+        route_table.together(routes_data.listed())
         route_table.show(lines)
     else:
         st.page_link("routing.py", label=say("routing.back"), icon=":material/arrow_back:")

@@ -110,6 +110,8 @@ def test_the_largest_proven_saving_is_said_first(desk: Desk, enter: Callable[...
     assert table.value["model"].to_list() == [REFERENCE]
     assert table.value["best"].to_list() == [CANDIDATE]
     assert [list(word) for word in table.value["state"]] == [["Proven, not used"]]
+    (many,) = [one.value for one in app.caption if "hold" in one.value]
+    assert many.startswith("Of 2 trials of a model, 1 clears its bar")
 
 
 def test_a_class_has_a_recommendation_and_every_model_its_verdict(desk: Desk, enter: Callable[..., AppTest]) -> None:
