@@ -20,6 +20,7 @@ from core.intake.imports import ImportReport, import_file
 from core.intake.inbox import inbox_folder, put_away, waiting_files
 from core.intake.routing import follow_classes, follow_routes
 from core.intake.token_counts import count_classes
+from core.intake.withdrawal import Leftovers
 from core.jobs.body import clear_bodies
 from core.jobs.canceling import close_called_off
 from core.jobs.forgetting import Forgetting
@@ -32,9 +33,9 @@ from core.recurring.keeping import Keeping
 from core.recurring.runs import Runs
 from core.settings import Settings
 from core.store import Store
+from core.trials.audits import Audits
 from core.trials.keeping import Trials
 from core.trials.rounds import Rounds
-from core.trials.watch import Audits
 
 T = TypeVar("T")
 
@@ -70,6 +71,7 @@ class Worker:
         self._handover = handover
         self._keeping = Keeping(Runs(store=store, folder=folder, gateway=gateway, book=book, settings=settings))
         self._forgetting = Forgetting(store, folder)
+        self._leftovers = Leftovers(store)
         self._audits = Audits(store, folder, settings, stopwatch=stopwatch)
         self._settling = Settling(
             store,
@@ -213,7 +215,8 @@ class Worker:
     def _watch(self) -> None:
         try:
             self._settling.watch(now=self._clock())
-            self._audits.look(now=self._clock())
+            self._leftovers.restore(now=self._clock())
+            self.trouble = self._audits.look(now=self._clock()) or self.trouble
         except LotwiseError as error:
             self.trouble = str(error)
 

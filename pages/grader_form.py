@@ -94,7 +94,7 @@ def _schema() -> Spec | None:
 
 
 def _agreement() -> Spec:
-    by = st.selectbox(say("grader.by"), _BY, format_func=lambda kind: term("grader_kind", kind), key="grader-by")
+    by = st.selectbox(say("grader.by"), _BY, format_func=lambda kind: term("compared_by", kind), key="grader-by")
     st.caption(say("grader.agreement_how"))
     return {"by": {"kind": by, **_field()}}
 

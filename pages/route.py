@@ -6,6 +6,7 @@ from core.actions import routes
 from core.actions.routes import RouteDone
 from core.actions.tiers import ClassTiers
 from core.trials.class_routes import ClassRoute
+from core.trials.watch import Watch
 from pages import formats, frame, routes_data
 from pages.session import workspace
 from pages.words import literal, say
@@ -63,21 +64,39 @@ def watched(line: ClassRoute) -> None:
     found = routes_data.watch(line.class_id)
     if found is None:
         return
-    tally = found.tally
-    said = (
-        say(
-            "watch.share",
-            correct=formats.count(tally.correct),
-            labels=formats.count(tally.labels),
-            waits=formats.count(found.to_label),
-        )
-        if tally.labels
-        else say("watch.none", drawn=formats.count(found.drawn))
-    )
     if found.alarm:
-        st.error(f"{literal(found.alarm)} {said}", icon=":material/notification_important:")
+        st.error(f"{literal(found.alarm)} {watch_said(found)}", icon=":material/notification_important:")
     else:
-        st.caption(f"{said} {say('watch.well' if found.bar else 'watch.uncertified')}")
+        st.caption(watch_said(found))
+    if found.trouble:
+        st.warning(say("watch.trouble", why=found.trouble), icon=":material/warning:")
+
+
+def watch_said(found: Watch) -> str:
+    """What was looked at, what that says, and what is left to be told by people; as Markdown."""
+    said = [_labels_said(found)]
+    if not found.bar:
+        said.append(say("watch.uncertified"))
+    elif found.tally.labels and not found.alarm:
+        said.append(say("watch.well"))
+    if found.ungraded:
+        said.append(say("watch.ungraded", answers=formats.count(found.ungraded)))
+    if found.to_label and found.bar:
+        said.append(say("watch.by_people", id=found.route.class_id))
+    return " ".join(said)
+
+
+def _labels_said(found: Watch) -> str:
+    """What was told right from wrong since the switch, or by a former model that was asked again."""
+    tally = {"correct": formats.count(found.tally.correct), "labels": formats.count(found.tally.labels)}
+    if found.recheck:
+        former = found.route.from_model
+        if not found.tally.labels:
+            return say("watch.not_asked", model=former, id=found.route.class_id)
+        return say("watch.agree", model=former, **tally)
+    if not found.tally.labels:
+        return say("watch.none", drawn=formats.count(found.drawn))
+    return say("watch.share", waits=formats.count(found.to_label), **tally)
 
 
 def _ask(what: str, value: object) -> None:
@@ -93,7 +112,11 @@ def _keep() -> None:
 def _confirm_apply(class_id: str, model: str) -> None:
     with frame.refusals():
         made = routes_data.move(class_id, model)
-        _says(made)
+        st.markdown(say("route.moves", **_named(made)))
+        _price(made)
+        for change in made.changes:
+            st.markdown(say("routing.change", parameter=change.parameter, said=change.said))
+        st.caption(say("route.reversible"))
         sure = made.certified
         if not sure:
             st.warning(say("route.uncertified"), icon=":material/warning:")
@@ -110,8 +133,12 @@ def _confirm_apply(class_id: str, model: str) -> None:
 @st.dialog(say("route.withdraw_title"), on_dismiss=_keep)
 def _confirm_withdraw(class_id: str) -> None:
     with frame.refusals():
-        made = routes.withdraw_route(workspace(), class_id, now=formats.now(), dry_run=True)
-        _says(made)
+        made = routes_data.way_back(class_id)
+        st.markdown(say("route.moves_back", **_named(made)))
+        _price(made)
+        if made.called_off:
+            st.markdown(say("route.called_off", items=formats.count(made.called_off)))
+        st.caption(say("route.stays"))
         with st.container(horizontal=True, horizontal_alignment="right"):
             if st.button(say("route.not_now"), key="route-keep"):
                 _keep()
@@ -121,23 +148,20 @@ def _confirm_withdraw(class_id: str) -> None:
                 _moved(made)
 
 
-def _says(made: RouteDone) -> None:
-    """What moves, what it then costs, and what is sent otherwise."""
-    st.markdown(
-        say(
-            "route.moves",
-            items=formats.count(made.items),
-            name=made.class_name,
-            to=made.to_model,
-            before=made.from_model,
-        )
-    )
+def _named(made: RouteDone) -> dict[str, str]:
+    return {
+        "items": formats.count(made.items),
+        "name": made.class_name,
+        "to": made.to_model,
+        "before": made.from_model,
+    }
+
+
+def _price(made: RouteDone) -> None:
+    """What moves is expected to cost before and after."""
     if made.usd_before is not None and made.usd_after is not None:
         before, after = formats.money(made.usd_before), formats.money(made.usd_after)
         st.markdown(say("route.price", before=before, after=after))
-    for change in made.changes:
-        st.markdown(say("routing.change", parameter=change.parameter, said=change.said))
-    st.caption(say("route.reversible"))
 
 
 def _moved(made: RouteDone) -> None:

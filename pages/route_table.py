@@ -54,14 +54,20 @@ def headline(lines: tuple[ClassRoute, ...]) -> None:
                 link(best, say("routing.open"))
 
 
-def together(trials: tuple[TrialStanding, ...]) -> None:
-    """How many of all verdicts hold together: of very many that clear, each by itself, some do so wrongly."""
-    tried = {(one.trial_id, each.model): (each.tally, one.bar) for one in trials for each in one.candidates}
-    alone = sum(each.verdict.ruling is Ruling.CLEARS for one in trials for each in one.candidates)
-    if alone and len(tried) > 1:
-        both = clear_together({"/".join(name): of for name, of in tried.items()}, error=_WRONG)
-        words = {"tried": len(tried), "alone": alone, "together": len(both)}
-        st.caption(say("routing.together", **{name: formats.count(value) for name, value in words.items()}))
+def together(trials: tuple[TrialStanding, ...]) -> str | None:
+    """How many of all verdicts hold together, as Markdown; None where there is but one, or none clears.
+
+    Of very many that clear, each by itself, some do so wrongly. A judge's labels are evidence only as far as people
+    bear them out, so its trials are left out.
+    """
+    told = [one for one in trials if one.grader["kind"] != "rubric"]
+    tried = {(one.trial_id, each.model): (each.tally, one.bar) for one in told for each in one.candidates}
+    alone = sum(each.verdict.ruling is Ruling.CLEARS for one in told for each in one.candidates)
+    if not alone or len(tried) < 2:
+        return None
+    both = clear_together({"/".join(name): of for name, of in tried.items()}, error=_WRONG)
+    words = {"tried": len(tried), "alone": alone, "together": len(both)}
+    return say("routing.together", **{name: formats.count(value) for name, value in words.items()})
 
 
 def link(line: ClassRoute, label: str) -> None:

@@ -8,6 +8,7 @@ from core.actions import routes, trials
 from core.actions.routes import Alarm, RouteDone
 from core.actions.tiers import ClassTiers, class_tiers
 from core.actions.trials import TrialPreview
+from core.jobs.spending import Check
 from core.routing.candidates import Candidate
 from core.trials.class_routes import ClassRoute
 from core.trials.homes import home_classes
@@ -50,26 +51,32 @@ def candidates(class_id: str) -> tuple[Candidate, ...]:
 
 
 def preview(ask: TrialAsk, gold_file: str | None) -> TrialPreview:
-    """What a trial would send first and cost; worked out again when the store moves on, and every hour.
+    """What a trial would send first and cost; worked out again when something else waits, and every hour.
 
     `gold_file`: what tells its gold answers from others, which are too many to be compared at every look.
     """
     opened = workspace()
     key = (ask.class_id, ask.models, orjson.dumps(ask.grader), str(ask.bar), str(ask.budget_usd))
     return _preview(
-        opened,
-        str(opened.folder),
-        opened.store.version,
-        hour(),
-        (*key, ask.sample, ask.seed, ask.cascade, gold_file),
-        ask,
+        opened, str(opened.folder), hour(), (*key, ask.sample, ask.seed, ask.cascade, gold_file, data.waiting()), ask
     )
+
+
+def preview_check(found: TrialPreview) -> Check:
+    """How that trial would meet the budgets right now."""
+    return trials.check_trial(workspace(), found, now=formats.now())
 
 
 def move(class_id: str, model: str) -> RouteDone:
     """What moving a class to a model would do: every request that waits is adapted for it, so it is done once."""
     opened = workspace()
-    return _move(opened, str(opened.folder), opened.store.version, hour(), class_id, model)
+    return _move(opened, str(opened.folder), hour(), (class_id, model, *_moves(class_id)))
+
+
+def way_back(class_id: str) -> RouteDone:
+    """What withdrawing the route of a class would do; with failures, which move back too, it is worked out again."""
+    opened = workspace()
+    return _way_back(opened, str(opened.folder), hour(), (class_id, *_moves(class_id), data.standing()["open_items"]))
 
 
 def trials_of(line: ClassRoute) -> tuple[TrialStanding, ...]:
@@ -98,6 +105,19 @@ def watch(class_id: str) -> Watch | None:
     opened = workspace()
     found = _watches(opened, str(opened.folder), opened.store.version, hour())
     return next((each for each in found if each.route.class_id == class_id), None)
+
+
+def _moves(class_id: str) -> tuple[str, ...]:
+    """What changes what a change of route does, as texts: what waits, where the class stands, what its trials prove."""
+    line = next((line for line in classes() if line.class_id == class_id), None)
+    stands = (line.model, line.state, line.trial_id, line.applied_at) if line else ()
+    proven = [
+        (one.trial_id, each.model, each.verdict.ruling)
+        for one in listed()
+        for each in one.candidates
+        if each.tally.labels
+    ]
+    return data.waiting(), repr(stands), repr(proven)
 
 
 def hour() -> str:
@@ -132,15 +152,19 @@ def _candidates(_workspace: Workspace, folder: str, class_id: str, hour: str) ->
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _preview(
-    _workspace: Workspace, folder: str, version: int, hour: str, asked: tuple[object, ...], _ask: TrialAsk
-) -> TrialPreview:
+def _preview(_workspace: Workspace, folder: str, hour: str, asked: tuple[object, ...], _ask: TrialAsk) -> TrialPreview:
     return trials.preview_trial(_workspace, _ask, now=formats.now())
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _move(_workspace: Workspace, folder: str, version: int, hour: str, class_id: str, model: str) -> RouteDone:
+def _move(_workspace: Workspace, folder: str, hour: str, key: tuple[str, ...]) -> RouteDone:
+    class_id, model, *_ = key
     return routes.preview_route(_workspace, class_id, model, now=formats.now())
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _way_back(_workspace: Workspace, folder: str, hour: str, key: tuple[str | int, ...]) -> RouteDone:
+    return routes.withdraw_route(_workspace, str(key[0]), now=formats.now(), dry_run=True)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)

@@ -18,7 +18,8 @@ with frame.refusals():
     opened = st.query_params.get("class")
     if opened is None:
         route_table.headline(lines)
-        route_table.together(routes_data.listed())
+        if held := route_table.together(routes_data.listed()):
+            st.caption(held)
         route_table.show(lines)
     else:
         st.page_link("routing.py", label=say("routing.back"), icon=":material/arrow_back:")

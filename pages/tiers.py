@@ -119,7 +119,9 @@ def _cascade(found: ClassTiers) -> list[dict[str, Any]]:
             "verdict": term("ruling", ruling),
             "item": formats.per_thousand(one.item_usd),
             "usable": formats.per_thousand(one.usable_usd),
-            "quality": _quality(one.quality),
+            "quality": _quality(one.quality)
+            if one.quality.labels
+            else plain("routing.presumed", share=formats.percent(one.quality.share)),
             "cache": plain("routing.each_its_own"),
             "turnaround": formats.span(one.seconds),
             "why": plain("routing.kept", share=kept, rule=term("cascade_rule", one.rule), least=_least(one)),

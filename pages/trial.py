@@ -40,6 +40,10 @@ def show(line: ClassRoute) -> None:
         return
     st.subheader(say("trial.title"), anchor=False)
     _one(mine[0])
+    tries = sum(len(one.candidates) for one in mine)
+    if tries > 1:
+        error = min(1.0, sum(one.bar.error * len(one.candidates) for one in mine))
+        st.caption(say("trial.each", tries=formats.count(tries), error=formats.percent(error)))
     if mine[1:]:
         with st.expander(say("trial.earlier", trials=formats.count(len(mine) - 1))):
             _table(mine[1:])

@@ -8,10 +8,11 @@ import streamlit as st
 from core.actions import trials
 from core.actions.trials import TrialPreview
 from core.grading import make_grader
+from core.jobs.spending import Check
 from core.routing.candidates import Candidate
 from core.routing.verdict import Bar
 from core.trials.class_routes import ClassRoute
-from core.trials.starting import TrialAsk
+from core.trials.starting import MOST_SAMPLE, TrialAsk
 from pages import confirm, formats, frame, grader_form, routes_data
 from pages.session import workspace
 from pages.words import literal, plain, say, term
@@ -21,7 +22,8 @@ _BARS = ("rate", "margin")
 _RATES = (0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.95, 0.97, 0.98, 0.99)
 _MARGINS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.1)
 _SEED = 0
-"""Every sample is drawn by the same rule, so that nobody can draw again until it suits."""
+"""Of every sample drawn from here: trying again draws the same items. The command line can name another one (--seed),
+which the certificate tells."""
 
 
 def show(line: ClassRoute) -> None:
@@ -39,7 +41,7 @@ def show(line: ClassRoute) -> None:
         ask, gold_file = asked
         found = routes_data.preview(ask, gold_file)
         _preview(found)
-        _offer(ask, found)
+        _offer(ask, found, routes_data.preview_check(found))
 
 
 def _asked(line: ClassRoute) -> tuple[TrialAsk, str | None] | None:
@@ -62,7 +64,7 @@ def _asked(line: ClassRoute) -> tuple[TrialAsk, str | None] | None:
             min_value=1,
             value=None,
             step=50,
-            placeholder=plain("trial_form.sample_all"),
+            placeholder=plain("trial_form.sample_all", most=formats.count(MOST_SAMPLE)),
             key="trial-sample",
             help=say("trial_form.sample_help"),
         )
@@ -174,11 +176,11 @@ def _preview(found: TrialPreview) -> None:
     st.caption(say("trial_form.preview_how"))
 
 
-def _offer(ask: TrialAsk, found: TrialPreview) -> None:
+def _offer(ask: TrialAsk, found: TrialPreview, check: Check) -> None:
     if found.refused:
         st.warning(literal(found.refused), icon=":material/block:")
         return
-    confirm.verdict(found.check)
+    confirm.verdict(check)
     frame.action_button(
         say("trial_form.start", items=formats.count(found.items), dollars=formats.money(found.usd)),
         type="primary",
@@ -187,7 +189,7 @@ def _offer(ask: TrialAsk, found: TrialPreview) -> None:
         on_click=_ask,
     )
     if st.session_state.get(_ASKED):
-        _confirm(ask, found)
+        _confirm(ask, found, check)
 
 
 def _ask() -> None:
@@ -199,7 +201,7 @@ def _forget() -> None:
 
 
 @st.dialog(say("trial_form.confirm_title"), on_dismiss=_forget)
-def _confirm(ask: TrialAsk, found: TrialPreview) -> None:
+def _confirm(ask: TrialAsk, found: TrialPreview, check: Check) -> None:
     st.markdown(
         say(
             "trial_form.confirm_body",
@@ -208,7 +210,7 @@ def _confirm(ask: TrialAsk, found: TrialPreview) -> None:
             budget=formats.money(ask.budget_usd),
         )
     )
-    words = confirm.typed(found.check, key="trial-amount")
+    words = confirm.typed(check, key="trial-amount")
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button(say("trial_form.not_now"), key="trial-not-now"):
             _forget()

@@ -1,27 +1,30 @@
 """Routing classes: where each stands, moving its work to a model that was proven, taking that back, and the watch."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
+
+import polars as pl
 
 from core.actions.trials import list_trials
 from core.audit import recorded
 from core.caching.item_costs import money
 from core.errors import LotwiseError
 from core.intake.backlog import waiting_items
-from core.intake.routing import Readdressed, all_routes, new_route, readdress_class, withdraw
+from core.intake.routing import Readdressed, all_routes, new_route, readdress_class
+from core.intake.withdrawal import Withdrawn, withdraw
 from core.jobs.predictions import known_of
 from core.prices import UnknownModel
 from core.requests.adapting import Change
 from core.routing.verdict import Ruling
 from core.routing.whole_cost import tier_costs
 from core.trials.class_routes import NOTICE, ClassRoute, RouteState, stand
-from core.trials.homes import home_classes, home_of, route_of
+from core.trials.homes import home_classes, home_of, places_of, route_of
 from core.trials.trial import trials
 from core.trials.verdicts import labels_of, verdict_of
-from core.trials.watch import Watch, watch_of
+from core.trials.watch import Watch, refuted, watch_of
 from core.workspace import Workspace
 
 _MOST_PRICED = 10
@@ -41,6 +44,7 @@ class AlreadyThere(LotwiseError):
 class RouteDone:
     """What a change of route does: to how many waiting items, and what is sent instead.
 
+    `called_off`: those of them whose jobs were planned and not sent yet; a repair sends them.
     `usd_before`, `usd_after`: what those items are expected to cost before and after, None where that is not known.
     `trial_id`: the trial that proves the model, None where none does.
     """
@@ -50,6 +54,7 @@ class RouteDone:
     from_model: str
     to_model: str
     items: int
+    called_off: int = 0
     changes: tuple[Change, ...]
     usd_before: Decimal | None
     usd_after: Decimal | None
@@ -78,10 +83,8 @@ class Alarm:
 
 
 def class_routes(workspace: Workspace, *, now: datetime) -> tuple[ClassRoute, ...]:
-    """Where each class with work in the last 30 days, or waiting, stands; dearest first."""
-    return _stand(
-        workspace, {each.route.route_id: each.alarm for each in watches(workspace, now=now) if each.alarm}, now
-    )
+    """Where each class with work in the last 30 days, or waiting, or with a route, stands; dearest first."""
+    return _stand(workspace, watches(workspace, now=now), now)
 
 
 def watches(workspace: Workspace, *, now: datetime) -> tuple[Watch, ...]:
@@ -95,9 +98,9 @@ def watches(workspace: Workspace, *, now: datetime) -> tuple[Watch, ...]:
 def route_alarms(workspace: Workspace, *, now: datetime) -> tuple[Alarm, ...]:
     """What about routes a person should decide, most money first: alarms of the watch, models that retire soon, and
     proven savings that nobody takes."""
-    rung = {each.route.route_id: each for each in watches(workspace, now=now) if each.alarm}
-    lines = _stand(workspace, {route_id: each.alarm or "" for route_id, each in rung.items()}, now)
-    by_class = {each.route.class_id: each for each in rung.values()}
+    watched = watches(workspace, now=now)
+    lines = _stand(workspace, watched, now)
+    by_class = {each.route.class_id: each for each in watched if each.alarm}
     found = [alarm for line in lines for alarm in _alarms(workspace, line, by_class.get(line.class_id), now)]
     return tuple(sorted(found, key=lambda alarm: -(alarm.usd_month or 0)))
 
@@ -131,18 +134,18 @@ def apply_route(
     return done
 
 
-@recorded("withdraw-route", "class_id", "to_model", "items")
+@recorded("withdraw-route", "class_id", "to_model", "items", "called_off")
 def withdraw_route(workspace: Workspace, class_id: str, *, now: datetime, dry_run: bool = False) -> RouteDone:
     """Have the work of a class go to the model that its owner names again.
 
-    What waits or failed is restored to the byte; what is under way or complete stays. Raises `NoSuchClass` and
-    `NoSuchRoute`.
+    What waits or failed is restored to the byte; jobs that were not sent yet are called off, and their items are to be
+    repaired. What the API has may finish; what of it fails is restored then. Raises `NoSuchClass` and `NoSuchRoute`.
     """
     home = home_of(workspace.store, class_id)
     route = route_of(workspace.store, class_id)
     usd_before, usd_after = _prices(workspace, home, route.model, route.from_model, now)
 
-    def change() -> Readdressed:
+    def change() -> Withdrawn:
         return withdraw(workspace.store, home, now=now, by=workspace.actor.name, dry_run=dry_run)
 
     done = change() if dry_run else workspace.worker.readdress(change)
@@ -152,6 +155,7 @@ def withdraw_route(workspace: Workspace, class_id: str, *, now: datetime, dry_ru
         from_model=route.model,
         to_model=route.from_model,
         items=done.items,
+        called_off=done.called_off,
         changes=(),
         usd_before=usd_before,
         usd_after=usd_after,
@@ -159,13 +163,16 @@ def withdraw_route(workspace: Workspace, class_id: str, *, now: datetime, dry_ru
     )
 
 
-def _stand(workspace: Workspace, alarms: Mapping[str, str], now: datetime) -> tuple[ClassRoute, ...]:
+def _stand(workspace: Workspace, watched: Iterable[Watch], now: datetime) -> tuple[ClassRoute, ...]:
+    # Fewer usable answers are raised, but refute nothing: a certificate counts those among the wrong ones.
+    alarms = {each.route.route_id: each.alarm for each in watched if each.alarm and each.kind == "failing"}
     lines = stand(
         workspace.store.query("class_work", now=now).iter_rows(named=True),
         home_classes(workspace.store),
         all_routes(workspace.store, applied=True),
         list_trials(workspace, now=now),
         alarms,
+        refuted=refuted(workspace.store, workspace.folder),
         book=workspace.book,
         now=now,
     )
@@ -227,15 +234,21 @@ def _apply(
 
 
 def _proof(workspace: Workspace, home: str, model: str, trial_id: str | None) -> str | None:
-    """The newest trial of the class, or the one named, in which the model clears its bar."""
+    """The newest trial of the class that decided on the model, or the one named, where it clears its bar there.
+
+    None where what it answered in use refuted that trial since.
+    """
     homes = home_classes(workspace.store)
+    at = refuted(workspace.store, workspace.folder).get((home, model))
     for trial in trials(workspace.store, workspace.folder):
+        if at is not None and trial.created_at <= at:
+            return None
         if homes.get(trial.class_id, trial.class_id) == home and trial_id in (None, trial.trial_id):
             labels = labels_of(workspace.store, trial.trial_id)
             for one in trial.candidates:
-                verdict = verdict_of(trial, labels, one.number) if one.model == model else None
-                if verdict and verdict.ruling is Ruling.CLEARS:
-                    return trial.trial_id
+                ruling = verdict_of(trial, labels, one.number).ruling if one.model == model else Ruling.NOT_YET
+                if ruling is not Ruling.NOT_YET:
+                    return trial.trial_id if ruling is Ruling.CLEARS else None
     return None
 
 
@@ -243,9 +256,11 @@ def _prices(
     workspace: Workspace, home: str, today: str, model: str, now: datetime
 ) -> tuple[Decimal | None, Decimal | None]:
     """What the waiting items of a class are expected to cost on two models."""
-    members = {home, *(name for name, of in home_classes(workspace.store).items() if of == home)}
     store, folder, book, settings = workspace.store, workspace.folder, workspace.book, workspace.settings
-    backlog = waiting_items(store, folder, book, simulated=workspace.gateway.simulated, class_ids=members)
+    places = places_of(store, home)
+    backlog = waiting_items(store, folder, book, simulated=workspace.gateway.simulated, class_ids=places)
+    others = store.query("others_waiting", class_id=home, places=sorted(places))["item_id"]
+    backlog = backlog.filter(~pl.col("item_id").is_in(others.implode()))
     if backlog.is_empty():
         return None, None
     evidence = known_of(store, workspace.gateway, settings, now=now)

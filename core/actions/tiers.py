@@ -1,8 +1,8 @@
 """What a class costs per usable item on each model, what its trials proved of them, and which one to take."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +10,7 @@ import polars as pl
 
 from core.actions.trials import trial_standing
 from core.intake.backlog import waiting_items
+from core.intake.routing import all_routes
 from core.jobs.predictions import known_of
 from core.prices import UnknownModel, UnpricedModel
 from core.routing.cascade import Cascade
@@ -17,8 +18,9 @@ from core.routing.choice import Choice, choose
 from core.routing.quality import Quality
 from core.routing.verdict import Bar, Ruling, Tally, rule
 from core.routing.whole_cost import TierCost, tier_costs
-from core.trials.homes import home_classes
+from core.trials.homes import home_classes, places_of
 from core.trials.standing import CandidateStanding, TrialStanding
+from core.trials.watch import refuted
 from core.workspace import Workspace
 
 SAMPLE = 2_000
@@ -26,6 +28,9 @@ SAMPLE = 2_000
 (a prefix is written once for all of them)."""
 
 _ERROR, _EVEN = 0.05, 0.5
+_MAKER = "Claude "
+"""What all names begin with, and a chart has no room for."""
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _POINTS = {
     "model": pl.String,
     "name": pl.String,
@@ -65,17 +70,17 @@ class ClassTiers:
         return "before" if model in self.before else "untried"
 
     def points(self) -> pl.DataFrame:
-        """The models whose quality is known, and the cascade, as the chart `frontier` takes them."""
+        """The models whose quality is known, and a cascade that was measured, as the chart `frontier` takes them."""
         rows = [
             _point(one, one.usable, model=one.model, name=one.name, standing=self.standing(one.model), kind="tier")
             for one in self.costs
             if one.usable is not None
         ]
-        if cascade := self.cascade:
+        if (cascade := self.cascade) and cascade.quality.labels:
             ruling = cascade.verdict.ruling if cascade.verdict else Ruling.NOT_YET
             of = {"model": cascade.first, "name": self.cascade_name, "standing": ruling.value, "kind": "cascade"}
             rows.append(_point(cascade, cascade.quality, **of))
-        return pl.DataFrame(rows, schema=_POINTS)
+        return pl.DataFrame(rows, schema=_POINTS).with_columns(pl.col("name").str.replace_all(_MAKER, "", literal=True))
 
     @property
     def cascade(self) -> Cascade | None:
@@ -104,13 +109,19 @@ def class_tiers(
     `trials`: all, newest first; `items_month`: its usable items a month. None where no request of it is kept.
     """
     homes = home_classes(workspace.store)
-    places = sorted({class_id, *(place for place, home in homes.items() if home == class_id)})
-    items = _items(workspace, places)
+    places = sorted(places_of(workspace.store, class_id))
+    items = _items(workspace, class_id, places)
     if items.is_empty():
         return None
-    reference = str(items["model"][0])
-    mine = [trial for trial in trials if trial.class_id in places]
-    tried = {one.model: one for trial in reversed(mine) for one in trial.candidates}
+    routed = {route.class_id: route.model for route in all_routes(workspace.store, applied=True)}
+    reference = routed.get(class_id, str(items["model"][0]))
+    mine = [trial for trial in trials if homes.get(trial.class_id, trial.class_id) == class_id]
+    failed = refuted(workspace.store, workspace.folder)
+    tried = {
+        one.model: _refuted(one) if trial.created_at <= failed.get((class_id, one.model), _NEVER) else one
+        for trial in reversed(mine)
+        for one in trial.candidates
+    }
     newest = trial_standing(workspace, mine[0].trial_id, now=now) if mine else None
     # A model that a route already left is no candidate of its successor, and needs no proof either.
     before = {trial.reference_model for trial in mine}
@@ -151,7 +162,12 @@ def _point(cost: TierCost | Cascade, quality: Quality, **names: str) -> dict[str
     }
 
 
-def _items(workspace: Workspace, places: list[str]) -> pl.DataFrame:
+def _refuted(one: CandidateStanding) -> CandidateStanding:
+    """A model that cleared its bar, and whose answers surely failed it once it was in use."""
+    return replace(one, verdict=replace(one.verdict, ruling=Ruling.FAILS))
+
+
+def _items(workspace: Workspace, home: str, places: list[str]) -> pl.DataFrame:
     """At most `SAMPLE` items of the one place where most of the class is: all addressed to one model."""
     found = waiting_items(
         workspace.store,
@@ -160,6 +176,8 @@ def _items(workspace: Workspace, places: list[str]) -> pl.DataFrame:
         simulated=workspace.gateway.simulated,
         class_ids=places,
     )
+    others = workspace.store.query("others_waiting", class_id=home, places=places)["item_id"]
+    found = found.filter(~pl.col("item_id").is_in(others.implode()))
     if found.is_empty():
         found = workspace.store.query("sent_items", class_ids=places, most=SAMPLE)
     if found.is_empty():

@@ -11,16 +11,16 @@ from core.actions.writing import allowance_of, perform
 from core.audit import recorded
 from core.errors import LotwiseError
 from core.grading.function import python_graders
-from core.jobs.canceling import call_off
 from core.jobs.spending import Check, check_prices
 from core.planning.plan import Plan
 from core.requests.adapting import CannotAdapt, Change, adapted
 from core.routing.candidates import Candidate, Needs, candidates
 from core.routing.verdict import labels_needed
 from core.store import Transaction
+from core.tokens.counting import prefix_tokens
 from core.trials.asking import Requests, Sheet, presumed
-from core.trials.people import Choice, NoSuchPair, Pair, label_row, pairs, put_rows, said_of
-from core.trials.rounds import OVER, Rounds
+from core.trials.people import Choice, NoSuchPair, Pair, label_row, pairs, places_to_label, put_rows, said_of
+from core.trials.rounds import Rounds, end_trial
 from core.trials.standing import CandidateStanding, TrialStanding
 from core.trials.starting import Prepared, TrialAsk, class_on_trial, first_round, prepare
 from core.trials.trial import Entrant, Trial, TrialOver, TrialState, trial_of, trials
@@ -37,6 +37,8 @@ __all__ = [
     "TrialStarted",
     "candidate_tiers",
     "certainty_path",
+    "check_trial",
+    "items_to_label",
     "label_items",
     "list_graders",
     "list_trials",
@@ -50,7 +52,7 @@ __all__ = [
 ]
 
 _LOOKED_AT = 50
-"""Requests of a class that are looked at to say which models could be tried."""
+"""Requests of a class, its largest, that are looked at to say which models could be tried."""
 
 
 class UnknownItem(LotwiseError):
@@ -76,9 +78,10 @@ class CandidatePreview:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialPreview:
-    """A trial before it is started: its first round, priced as every plan is, and how that meets the budgets.
+    """A trial before it is started: its first round, priced as every plan is.
 
-    `items`: requests of the first round; `refused`: why it cannot be started as it is asked for.
+    `items`: requests of the first round; `prices`: what each of its jobs is expected to cost (None = unpriced), with
+    its items; `refused`: why it cannot be started as it is asked for.
     """
 
     reference_model: str
@@ -86,7 +89,7 @@ class TrialPreview:
     candidates: tuple[CandidatePreview, ...]
     items: int
     usd: Decimal | None
-    check: Check
+    prices: tuple[tuple[Decimal | None, int], ...]
     refused: str | None
 
 
@@ -107,11 +110,13 @@ def candidate_tiers(workspace: Workspace, class_id: str, *, now: datetime) -> tu
     Raises `TrialRefused` where there is no such class, and what asking the API raises.
     """
     of = class_on_trial(workspace.store, class_id)
-    items = workspace.store.query("class_population", class_id=of["class_id"])
+    items = workspace.store.query("class_population", class_id=of["class_id"]).sort("chars", descending=True)
     some = Requests(workspace.store, workspace.folder, workspace.book).params(items["item_id"].head(_LOOKED_AT))
     offered = workspace.gateway.models()
     needs = Needs(
-        model=of["model"], max_tokens=max((params.get("max_tokens", 0) for params in some.values()), default=0)
+        model=of["model"],
+        largest_prompt_tokens=prefix_tokens(workspace.book, of["model"], max(items["chars"].to_list(), default=0))[0],
+        max_tokens=max((params.get("max_tokens", 0) for params in some.values()), default=0),
     )
     unfit = dict[str, str]()
     for model in workspace.book.models():
@@ -131,16 +136,20 @@ def preview_trial(workspace: Workspace, ask: TrialAsk, *, now: datetime) -> Tria
     rounds = _rounds(workspace)
     prepared = prepare(rounds, ask, now=now, by=workspace.actor.name)
     draft = prepared.draft
-    jobs = [(job.predicted_usd, job.items) for job in draft.plan.jobs] if draft else []
     return TrialPreview(
         reference_model=prepared.trial.reference_model,
         sample=prepared.trial.sample,
         candidates=tuple(_preview(rounds, prepared, one, now) for one in prepared.trial.candidates),
         items=draft.plan.items if draft else 0,
         usd=draft.usd if draft else None,
-        check=check_prices(workspace.store, workspace.settings, jobs, now=now),
+        prices=tuple((job.predicted_usd, job.items) for job in draft.plan.jobs) if draft else (),
         refused=None if draft else "Its budget does not pay for one item, or a model has no price.",
     )
+
+
+def check_trial(workspace: Workspace, preview: TrialPreview, *, now: datetime) -> Check:
+    """How the first round of a trial would meet the budgets right now: cheap, and to be asked for at every look."""
+    return check_prices(workspace.store, workspace.settings, preview.prices, now=now)
 
 
 @recorded("start-trial", "trial_id", "jobs", "items", "predicted_usd", "confirmed")
@@ -171,12 +180,9 @@ def start_trial(
 def stop_trial(workspace: Workspace, trial_id: str, *, now: datetime) -> None:
     """Ask nothing more: its jobs are called off, its labels and what they prove stay. Raises `TrialOver`."""
     _open(workspace, trial_id)
-    values = {"state": TrialState.STOPPED, "reason": f"Stopped by {workspace.actor.name}.", "closed_at": now}
 
     def stop(tx: Transaction) -> None:
-        for job in tx.run("trial_jobs", trial_id=trial_id, over=list(OVER)):
-            call_off(tx, job["job_id"], now=now)
-        if not tx.run("set_trial_state", trial_id=trial_id, **values):
+        if not end_trial(tx, trial_id, TrialState.STOPPED, f"Stopped by {workspace.actor.name}.", now=now):
             raise TrialOver(trial=trial_id)
 
     perform(workspace, stop)
@@ -212,6 +218,13 @@ def pairs_to_label(workspace: Workspace, trial_id: str, *, limit: int) -> tuple[
     return pairs(workspace.store, workspace.folder, workspace.book, trial, by=workspace.actor.name, limit=limit)
 
 
+def items_to_label(workspace: Workspace, trial_id: str) -> tuple[str, ...]:
+    """The items that whoever asks has yet to label, in the order in which they count. Raises `NoSuchTrial`."""
+    sheet = Sheet.read(workspace.store, trial_of(workspace.store, workspace.folder, trial_id))
+    places = places_to_label(sheet, labels_of(workspace.store, trial_id), workspace.actor.name)
+    return tuple(dict.fromkeys(sheet.items[position] for position, _ in places))
+
+
 @recorded("label", "trial_id", "position", "candidate")
 def put_label(
     workspace: Workspace, trial_id: str, position: int, *, candidate: int, choice: str, now: datetime
@@ -220,21 +233,23 @@ def put_label(
 
     Raises `TrialOver`, `NoSuchPair` and `NotForPeople`.
     """
-    sheet = Sheet.read(workspace.store, _open(workspace, trial_id))
+    sheet = Sheet.read(workspace.store, _to_label(workspace, trial_id))
     if not 0 <= position < len(sheet.items):
         raise NoSuchPair(trial=trial_id, position=position)
     said = said_of(sheet.trial, candidate, position, Choice(choice))
     row = label_row(sheet, candidate, position, said, by=workspace.actor.name, now=now)
     perform(workspace, lambda tx: put_rows(tx, [row]))
+    workspace.worker.trials.look_anew(trial_id)
 
 
 @recorded("take-back-label", "trial_id", "position", "candidate")
 def take_back_label(workspace: Workspace, trial_id: str, position: int, *, candidate: int, now: datetime) -> None:
     """Forget what whoever asks said of a pair: it comes again. Raises `TrialOver` and `NoSuchPair`."""
-    _open(workspace, trial_id)
+    _to_label(workspace, trial_id)
     which = {"trial_id": trial_id, "candidate": candidate, "position": position, "by": workspace.actor.name}
     if not perform(workspace, lambda tx: tx.run("drop_label", **which)):
         raise NoSuchPair(trial=trial_id, position=position)
+    workspace.worker.trials.look_anew(trial_id)
 
 
 @recorded("label", "trial_id")
@@ -242,9 +257,10 @@ def label_items(workspace: Workspace, trial_id: str, rows: pl.DataFrame, *, now:
     """Keep labels that a person gave elsewhere, and return how many.
 
     Columns: item (the owner's id), model, correct (0/1), and for the model in use on the same item reference (0/1);
-    without that it is taken as right, which favours no candidate. Raises `TrialOver`, `UnknownItem`, `NotForPeople`.
+    without that it is taken as right, which favours no candidate. Labels behind a pair that nobody labelled count
+    once that is labelled too. Raises `TrialOver`, `UnknownItem`, `NotForPeople`.
     """
-    sheet = Sheet.read(workspace.store, _open(workspace, trial_id))
+    sheet = Sheet.read(workspace.store, _to_label(workspace, trial_id))
     place = {item: position for position, item in enumerate(sheet.items)}
     numbers = {one.model: one.number for one in sheet.trial.candidates}
     found = []
@@ -255,6 +271,7 @@ def label_items(workspace: Workspace, trial_id: str, rows: pl.DataFrame, *, now:
         number, position = numbers[row["model"]], place[row["item"]]
         found.append(label_row(sheet, number, position, said, by=workspace.actor.name, now=now))
     perform(workspace, lambda tx: put_rows(tx, found))
+    workspace.worker.trials.look_anew(trial_id)
     return len(found)
 
 
@@ -293,3 +310,12 @@ def _open(workspace: Workspace, trial_id: str) -> Trial:
     if not trial.open:
         raise TrialOver(trial=trial_id, state=trial.state)
     return trial
+
+
+def _to_label(workspace: Workspace, trial_id: str) -> Trial:
+    """A trial that takes people's labels: one that goes on, or whose judge they check after its end.
+
+    Raises `NoSuchTrial` and `TrialOver`.
+    """
+    trial = trial_of(workspace.store, workspace.folder, trial_id)
+    return trial if trial.checkable else _open(workspace, trial_id)

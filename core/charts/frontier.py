@@ -25,14 +25,18 @@ _INK = alt.ColorDatum("ink")
 _THOUSAND = 1_000
 # What lies this many times above the dearest point is not drawn: an interval may be open.
 _WIDEST = 2.5
-# What a label of two lines takes of the picture, between a desk's and a phone's.
-_LABEL_WIDTH, _LABEL_HEIGHT = 0.28, 0.11
+# What a label takes of the picture, between a desk's and a phone's: all of it, and each of its lines.
+_LABEL_WIDTH, _LINE_HEIGHT = 0.28, 0.055
 _LINE = 14
 # Labels a little over each other's ends may still be read: most are shorter.
 _TOUCHING = 0.9
+# Between the models of a cascade: the second one has a line of its own.
+_THEN = " → "
 # Corners of a point where its label may stand (left of it, below it), the first ones preferred.
 _CORNERS = ((False, False), (True, False), (False, True), (True, True))
 _LEAST_SPAN = 0.1
+_Label = tuple[float, float, float]
+"""The middle of a label and its height, as shares of the picture."""
 
 
 def frontier(tiers: pl.DataFrame, *, bar: float | None) -> Figure:
@@ -80,12 +84,18 @@ def _points(known: pl.DataFrame, bar: float | None) -> tuple[pl.DataFrame, list[
     low, high = min(shares), max(shares)
     spare = max(_LEAST_SPAN, high - low) * 0.12
     y_ends = [max(0.0, low - spare), high + spare]
-    placed = _label_places(priced.select("usd", "share").rows(), x_ends, y_ends)
+    labelled = priced.with_columns(
+        label=pl.format(
+            "{}\n{}",
+            pl.col("name").str.replace(_THEN, f"{_THEN.rstrip()}\n", literal=True),
+            pl.col("standing").replace_strict(STANDINGS),
+        )
+    ).with_columns(lines=pl.col("label").str.count_matches("\n", literal=True) + 1)
+    placed = _label_places(labelled.select("usd", "share", "lines").rows(), x_ends, y_ends)
     return (
-        priced.with_columns(
+        labelled.with_columns(
             pl.col("usd", "usd_low", "usd_high", "share", "share_low", "share_high").round_sig_figs(DIGITS),
             pl.col("standing").replace_strict(STANDINGS),
-            label=pl.format("{}\n{}", "name", pl.col("standing").replace_strict(STANDINGS)),
             left=pl.Series([left for left, _ in placed], dtype=pl.Boolean),
             below=pl.Series([below for _, below in placed], dtype=pl.Boolean),
         ),
@@ -95,31 +105,32 @@ def _points(known: pl.DataFrame, bar: float | None) -> tuple[pl.DataFrame, list[
 
 
 def _label_places(points: list[Any], x_ends: list[float], y_ends: list[float]) -> list[tuple[bool, bool]]:
-    """For each point the corner of `_CORNERS` at which its label covers least of other points and labels."""
+    """For each point, with the lines of its label, the corner where that covers least of other points and labels."""
     width, height = math.log(x_ends[1] / x_ends[0]), y_ends[1] - y_ends[0]
-    places = [(math.log(dollars / x_ends[0]) / width, (share - y_ends[0]) / height) for dollars, share in points]
-    taken: list[tuple[float, float]] = []
+    places = [(math.log(dollars / x_ends[0]) / width, (share - y_ends[0]) / height) for dollars, share, _ in points]
+    taken: list[_Label] = []
     found: list[tuple[bool, bool]] = []
-    for x, y in places:
-        middles = {
-            (left, below): (x + (-0.5 if left else 0.5) * _LABEL_WIDTH, y + (-0.6 if below else 0.6) * _LABEL_HEIGHT)
+    for (x, y), (_, _, lines) in zip(places, points, strict=True):
+        tall = lines * _LINE_HEIGHT
+        labels = {
+            (left, below): (x + (-0.5 if left else 0.5) * _LABEL_WIDTH, y + (-0.6 if below else 0.6) * tall, tall)
             for left, below in _CORNERS
         }
-        best = min(_CORNERS, key=lambda corner: _covered(middles[corner], taken, places))
-        taken.append(middles[best])
+        best = min(_CORNERS, key=lambda corner: _covered(labels[corner], taken, places))
+        taken.append(labels[best])
         found.append(best)
     return found
 
 
-def _covered(
-    middle: tuple[float, float], labels: list[tuple[float, float]], points: list[tuple[float, float]]
-) -> tuple[bool, int]:
-    """Whether a label with this middle leaves the picture, and how many other labels and points it covers."""
-    x, y = middle
+def _covered(label: _Label, labels: list[_Label], points: list[tuple[float, float]]) -> tuple[bool, int]:
+    """Whether a label leaves the picture at a side, and how many other labels and points it covers, or ends."""
+    x, y, tall = label
     over = sum(
-        abs(x - other_x) < _TOUCHING * _LABEL_WIDTH and abs(y - other_y) < _LABEL_HEIGHT for other_x, other_y in labels
+        abs(x - other_x) < _TOUCHING * _LABEL_WIDTH and abs(y - other_y) < (tall + other_tall) / 2
+        for other_x, other_y, other_tall in labels
     )
-    over += sum(abs(x - at) < _LABEL_WIDTH / 2 and abs(y - up) < _LABEL_HEIGHT / 2 for at, up in points)
+    over += sum(abs(x - at) < _LABEL_WIDTH / 2 and abs(y - up) < tall / 2 for at, up in points)
+    over += not tall / 2 <= y <= 1 - tall / 2
     return not _LABEL_WIDTH / 2 <= x <= 1 - _LABEL_WIDTH / 2, over
 
 
@@ -189,25 +200,23 @@ def _marks(points: pl.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
             ],
         )
     ]
-    for left in (False, True):
-        for below in (False, True):
-            rows = points.filter(left=left, below=below)
-            if rows.height:
-                drawn.append(
-                    alt.Chart(rows, name=f"names_{'left' if left else 'right'}_{'below' if below else 'above'}")
-                    .mark_text(
-                        align="right" if left else "left",
-                        baseline="top" if below else "bottom",
-                        dx=-8 if left else 8,
-                        dy=6 if below else -6 - _LINE,
-                        fontSize=12,
-                        fontWeight=600,
-                        lineHeight=_LINE,
-                        lineBreak="\n",
-                        limit=FITTING_LABEL,
-                    )
-                    .encode(x=x, y=y, text="label:N", color=_INK)
-                )
+    for rows in points.partition_by("left", "below", "lines", maintain_order=True):
+        left, below, lines = rows.select("left", "below", "lines").row(0)
+        drawn.append(
+            alt.Chart(rows, name=f"names_{'left' if left else 'right'}_{'below' if below else 'above'}_{lines}")
+            .mark_text(
+                align="right" if left else "left",
+                baseline="top" if below else "bottom",
+                dx=-8 if left else 8,
+                dy=6 if below else -6 - (lines - 1) * _LINE,
+                fontSize=12,
+                fontWeight=600,
+                lineHeight=_LINE,
+                lineBreak="\n",
+                limit=FITTING_LABEL,
+            )
+            .encode(x=x, y=y, text="label:N", color=_INK)
+        )
     return drawn
 
 

@@ -21,6 +21,7 @@ def certify(arguments: argparse.Namespace) -> Document:
     outcomes = outcomes_of(_read(arguments.outcomes), bar)
     verdict = first_ruling(outcomes, bar)
     looked_at = outcomes.head(verdict.labels)
+    later = outcomes.slice(verdict.labels)
     rates = {f"{name}_rate": round(looked_at[name].sum() / verdict.labels, _DIGITS) for name in outcomes.columns[1:]}
     return {
         "verdict": verdict.ruling,
@@ -34,7 +35,7 @@ def certify(arguments: argparse.Namespace) -> Document:
         "bar": bar.rate,
         "margin": bar.margin,
         "error": bar.error,
-        "sentence": _sentence(verdict, bar),
+        "sentence": f"{_sentence(verdict, bar)} Each bound is {1 - bar.error:.0%} sure.{_of_later(later)}",
     }
 
 
@@ -85,5 +86,15 @@ def _sentence(verdict: Verdict, bar: Bar) -> str:
         case Ruling.FAILS:
             return f"Fails {after}: {bounds}, and {asked}."
         case Ruling.NOT_YET:
-            more = f" About {verdict.more_labels:,} more may tell." if verdict.more_labels else ""
+            more = " So near the bar, more labels may never tell."
+            if verdict.more_labels is not None:
+                more = f" About {verdict.more_labels:,} more may tell."
             return f"Not yet decided {after}: {bounds}, and {asked}.{more}"
+
+
+def _of_later(later: pl.DataFrame) -> str:
+    """What came after the verdict: it does not change it, and whoever reads it should know."""
+    if later.is_empty():
+        return ""
+    right = ", ".join(f"{later[name].sum() / later.height:.1%} {name}" for name in later.columns[1:])
+    return f" The verdict needed no more; of {later.height:,} later labels {right}."

@@ -46,6 +46,7 @@ _COLUMNS = {
     "found": ("standing", "batches", "items", "cost_usd", "unpriced"),
     "rules": ("number", "items", "classes", "examples", "pattern"),
     "on_trial": ("model", "verdict", "labels", "estimate", "lower", "upper", "more_labels", "more_usd", "changes"),
+    "would_try": ("model", "items", "usd", "labels_needed", "total_usd", "why_not", "changes"),
     "trials": ("trial_id", "class_name", "models", "verdicts", "state", "rounds", "spent_usd", "budget_usd", "reason"),
     "routes": (
         "class_name",
@@ -148,7 +149,7 @@ def _cell(name: str, value: Any) -> str:
     """A value as its name and its type want it shown."""
     if value is None:
         return "-"
-    if name.endswith(("_usd", "_cost")):
+    if name.endswith(("_usd", "_cost")) or name.startswith("usd"):
         return _dollars(value)
     if name.endswith("_share"):
         return f"{value:.2%}"

@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import asdict
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from core.routing.verdict import Bar
 from core.workspace import Workspace, utc_now
 
 Document = dict[str, Any]
+_NEXT = 100
+"""Items to label that are shown at once."""
 _NAMED = ("show", "stop", "label")
 _DOES = ("list", "start", *_NAMED)
 _COLUMNS = ("item", "model", "correct")
@@ -74,7 +77,12 @@ def add_trial_verb(verb: AddVerb, on_workspace: OnWorkspace) -> None:
         "--confirm", metavar="AMOUNT", help="start: the predicted dollars, where they go over a budget"
     )
     on_trial.add_argument("--dry-run", action="store_true", help="start: say what would be sent, and send nothing")
-    on_trial.add_argument("--file", type=Path, metavar="LABELS.csv", help="label: item, model, correct, reference")
+    on_trial.add_argument(
+        "--file",
+        type=Path,
+        metavar="LABELS.csv",
+        help="label: item, model, correct, reference; it counts up to the first pair that nobody labelled",
+    )
 
 
 def trial(workspace: Workspace, *, do: str, name: str | None = None, **stated: Any) -> Document:
@@ -87,10 +95,16 @@ def trial(workspace: Workspace, *, do: str, name: str | None = None, **stated: A
             trials.stop_trial(workspace, str(name), now=now)
         case "label":
             kept = trials.label_items(workspace, str(name), _labels(Path(stated["file"])), now=now)
-            return {"kept": kept, **_shown(trials.trial_standing(workspace, str(name), now=now))}
+            return {"kept": kept, **_shown_of(workspace, str(name), now)}
     if do == "list":
         return {"trials": [_row(one) for one in trials.list_trials(workspace, now=now)]}
-    return _shown(trials.trial_standing(workspace, str(name), now=now))
+    return _shown_of(workspace, str(name), now)
+
+
+def _shown_of(workspace: Workspace, trial_id: str, now: datetime) -> Document:
+    """A trial, and the items that people should label next: only labels without a gap before them count."""
+    shown = _shown(trials.trial_standing(workspace, trial_id, now=now))
+    return shown | {"label_next": trials.items_to_label(workspace, trial_id)[:_NEXT] if shown["to_label"] else ()}
 
 
 def _values(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> Document:
@@ -163,7 +177,7 @@ def _start(
             "items": made.items,
             "predicted_usd": made.predicted_usd,
             "confirm": made.check.confirm,
-            "candidates": [
+            "would_try": [
                 asdict(one) | {"changes": [change.said for change in one.changes]} for one in preview.candidates
             ],
         }
@@ -246,6 +260,7 @@ def _candidate(one: trials.CandidateStanding) -> Document:
         "usd_per_item": one.usd_per_item,
         "ungraded": one.ungraded,
         "disputed": one.disputed,
+        "earlier_trials": one.earlier_trials,
         "tally": asdict(one.tally),
         "changes": [change.said for change in one.changes],
     }

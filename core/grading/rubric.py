@@ -51,7 +51,10 @@ class Rubric(Spec, frozen=True, kw_only=True, tag="rubric"):
     @property
     def sentence(self) -> str:
         """When an answer is right."""
-        return f"An answer is right where {self.model} finds it no worse than that of the model in use, in both orders."
+        return (
+            f"An answer is right where {self.model} finds it no worse than that of the model in use, in both orders; "
+            "of answers on which it changes its mind with the order nothing is said."
+        )
 
     def grade(self, answer: str, *, gold: str | None = None, reference: str | None = None) -> Grade:
         """Never graded here: the judge is asked in a batch of its own."""

@@ -21,7 +21,7 @@ from core.audit import note
 from core.errors import LotwiseError
 from core.intake.payloads import PayloadReader, PayloadWriter
 from core.planning.identity import new_job_id
-from core.prices import PriceBook
+from core.prices import PriceBook, UnknownModel
 from core.prices.model import Model
 from core.requests.adapting import CannotAdapt, Change, adapted
 from core.requests.blocks import chain_of
@@ -43,7 +43,7 @@ _SCHEMA: dict[str, Any] = {
     "heads": pl.List(pl.UInt64),
     "max_tokens": pl.Int64,
 }
-_ID: dict[str, Any] = {"item_id": pl.String}
+ID_SCHEMA: dict[str, Any] = {"item_id": pl.String}
 Row = dict[str, Any]
 
 
@@ -140,35 +140,17 @@ def follow_routes(store: Store, folder: Path, book: PriceBook, import_id: str, r
         rows = store.query("routable_items", class_id=route.class_id, model=route.model, import_id=import_id)
         if rows.is_empty():
             continue
-        work = _Adapting(folder, book.model(route.model), keep=True)
-        frame = work.run(rows)
         came = set(rows.filter(pl.col("import_id") == import_id)["item_id"])
+        try:
+            work = _Adapting(folder, book.model(route.model), keep=True)
+        except UnknownModel as error:
+            store.write(partial(_follow, route, pl.DataFrame(schema=_SCHEMA), [(item, str(error)) for item in came]))
+            continue
+        frame = work.run(rows)
         moved += store.write(partial(_follow, route, frame, [left for left in work.left if left[0] in came]))
     if moved:
         regroup()
         store.write(follow_classes)
-
-
-def withdraw(store: Store, class_id: str, *, now: datetime, by: str, dry_run: bool = False) -> Readdressed:
-    """End the route of a class: what waits or failed is as its owner sent it, to the byte; the rest stays what it is.
-
-    Returns no items where there was no route. The caller finds the classes anew.
-    """
-
-    def restore(tx: Transaction) -> int:
-        if not tx.run("end_route", class_id=class_id, now=now, by=by):
-            return 0
-        rows = tx.run("routed_unfinished", class_id=class_id)
-        failed = pl.DataFrame({"item_id": [row["item_id"] for row in rows if row["failed"]]}, schema=_ID)
-        if failed.height:
-            tx.merge("keep_former_items", failed, now=now)
-            tx.merge("forget_set_aside", failed)
-        every = pl.DataFrame({"item_id": [row["item_id"] for row in rows]}, schema=_ID)
-        tx.merge("restore_items", every)
-        tx.merge("forget_routed_items", every)
-        return every.height
-
-    return Readdressed(items=store.rehearse(restore) if dry_run else store.write(restore))
 
 
 def follow_classes(tx: Transaction) -> None:
@@ -187,7 +169,7 @@ def _follow(route: Route, frame: pl.DataFrame, left: list[tuple[str, str]], tx: 
 
 def _readdress(tx: Transaction, frame: pl.DataFrame, route_id: str) -> int:
     tx.merge("keep_owners_requests", frame, route_id=route_id)
-    moved = pl.DataFrame(tx.merge("readdress_items", frame), schema=_ID)
+    moved = pl.DataFrame(tx.merge("readdress_items", frame), schema=ID_SCHEMA)
     tx.merge("take_over_items", moved, route_id=route_id)
     return moved.height
 

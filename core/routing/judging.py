@@ -76,6 +76,10 @@ def rule_by_judge(tally: Tally, checked: JudgeTally, bar: Bar) -> Verdict:
 
 
 def _corrected(counts: Counts, checked: JudgeTally, bar: Bar) -> float:
-    """What the judge says, less what it said too much of where people looked."""
-    bias = (checked.approved_wrong - checked.rejected_right) / checked.checked if checked.checked else 0.0
+    """What the judge says, less what it said too much of where people looked.
+
+    Where two answers are compared that is taken as one step of the scale, worse, alike and better: half of its length.
+    """
+    step = 0.5 if bar.rate is None else 1.0
+    bias = step * (checked.approved_wrong - checked.rejected_right) / checked.checked if checked.checked else 0.0
     return bar.share(min(1.0, max(0.0, float(counts.mean) - bias)))

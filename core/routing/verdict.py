@@ -35,8 +35,8 @@ _MOST_ERROR = 0.5
 
 
 class BadBar(LotwiseError):
-    """This is no bar. Give either a rate between 0 and 1, or a margin of at least 0 and under 1, and an error over 0
-    and under 0.5.
+    """This is no bar. Give either a rate between 0 and 1 (0.9 is 90 %), or a margin of at least 0 and under 1, and an
+    error over 0 and under 0.5.
     """
 
 

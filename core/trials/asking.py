@@ -91,15 +91,20 @@ class Sheet:
         """So many items more for each of these candidates, those that were lost first, and what goes with them."""
         trial, wanted = self.trial, list[Asked]()
         for one in trial.candidates:
-            positions = [at for at in range(len(self.items)) if self._open_for(one.number, at)]
-            wanted += [(one, at) for at in positions[: counts.get(one.number, 0)]]
+            open_for = [at for at in range(len(self.items)) if self._lacks(one.number, at)]
+            wanted += [(one, at) for at in open_for[: counts.get(one.number, 0)]]
         positions = sorted({at for _, at in wanted})
+        wanted = [(one, at) for one, at in wanted if self._open_for(one.number, at)]
         if trial.asks_reference:
             reference = trial.entrants[0]
             wanted += [(reference, at) for at in positions if self._open_for(reference.number, at)]
         if (rerun := trial.rerun) is not None:
             wanted += [(rerun, at) for at in positions if at < _RERUNS and self._open_for(rerun.number, at)]
         return wanted
+
+    def lost(self, number: int) -> int:
+        """Items at which a candidate's answer, or the one to compare it with, was lost and is asked for once more."""
+        return sum(self._lacks(number, at) for at, _ in self._of(number))
 
     def next_judgements(self) -> list[tuple[int, int]]:
         """Candidates (by number) and positions about which the judge has to be asked, in the order of positions."""
@@ -113,6 +118,12 @@ class Sheet:
         if any(one is None or one.fate is not Fate.ANSWERED for one in both):
             return False
         return any(_may_ask(self.judgement(number, position, order)) for order in JUDGED)
+
+    def _lacks(self, number: int, position: int) -> bool:
+        """Whether there is something to ask before a candidate's answer can be graded."""
+        if self._open_for(number, position):
+            return True
+        return self.trial.asks_reference and self._open_for(0, position)
 
     def _open_for(self, number: int, position: int) -> bool:
         return _may_ask(self.reply(number, position))
@@ -130,7 +141,7 @@ class Requests:
         self._store, self._folder, self._book = store, folder, book
 
     def params(self, items: Collection[str]) -> dict[str, dict[str, Any]]:
-        """The parameters of items as they are now; without those that are no longer kept."""
+        """The parameters of items as their owners sent them; without those that are no longer kept."""
         rows = self._store.query("item_payloads", item_ids=list(items))
         with PayloadReader(self._folder) as payloads:
             return {

@@ -19,9 +19,10 @@ from core.grading import described
 from core.prices import PriceBook, UnknownModel, UnpricedModel
 from core.routing.verdict import Bar, Ruling, Tally, Verdict
 from core.store import Store
+from core.trials.homes import home_classes
 from core.trials.labelling import GRADER
 from core.trials.standing import TrialStanding
-from core.trials.trial import Entrant, Trial
+from core.trials.trial import Entrant, Trial, trials
 from core.trials.verdicts import judge_tally, labels_of, outcomes, tally_of, verdict_of
 from core.trials.watch import Watch
 
@@ -38,6 +39,7 @@ _RATE_SOURCE = (
 _MARGIN_SOURCE = (
     "I. Waudby-Smith and A. Ramdas, Estimating means of bounded random variables by betting, JRSS-B 86 (2024)"
 )
+_CONSISTENT = "answers on which the judge says the same in both orders; the others are no labels"
 _RULING = {Ruling.CLEARS: "clears the bar", Ruling.FAILS: "fails the bar", Ruling.NOT_YET: "is not decided yet"}
 
 
@@ -72,6 +74,7 @@ def issue(store: Store, book: PriceBook, trial: Trial, tried: TrialStanding, wat
     """
     labels = labels_of(store, trial.trial_id)
     usd = {one.model: one.usd_per_item for one in tried.candidates}
+    before = _tried_before(store, trial)
     return Certificate(
         body={
             "kind": _KIND,
@@ -88,17 +91,34 @@ def issue(store: Store, book: PriceBook, trial: Trial, tried: TrialStanding, wat
             },
             "bar": _bar(trial.bar),
             "data": _data(store, trial),
-            "grader": {"spec": trial.spec, "says": described(trial.spec)},
+            "grader": {
+                "spec": trial.spec,
+                "says": described(trial.spec),
+                "holds_for": _CONSISTENT if trial.judge else None,
+            },
             "reference_model": trial.reference_model,
             "candidates": [
                 _candidate(trial, one, labels)
                 | {"usd_per_item": _usd(usd.get(one.model)), "prices": _prices(book, one.model, trial.created_at)}
+                | {"earlier_trials": before.count(one.model)}
                 for one in trial.candidates
             ],
             "labels": _labellers(labels),
             "watch": [_watch(watch) for watch in watches],
         }
     )
+
+
+def _tried_before(store: Store, trial: Trial) -> list[str]:
+    """The models of earlier trials of this class, once for each: every trial has an error of its own."""
+    homes = home_classes(store)
+    home = homes.get(trial.class_id, trial.class_id)
+    earlier = [
+        other
+        for other in trials(store, trial.folder)
+        if homes.get(other.class_id, other.class_id) == home and other.created_at < trial.created_at
+    ]
+    return [one.model for other in earlier for one in other.candidates]
 
 
 def _bar(bar: Bar) -> Document:
@@ -202,6 +222,7 @@ def _page(body: Document, digest: str) -> list[str]:
         *_said(f"Bar: {asked}; error {bar['error']:.0%}"),
         *_said(f"Test: {bar['test']}. {bar['source']}."),
         *_said(f"Grader: {body['grader']['says']}"),
+        *(_said(f"Holds for: {body['grader']['holds_for']}") if body["grader"]["holds_for"] else []),
         *_said(
             f"Sample: {data['sample_items']:,} items, drawn before anything was looked at, seed {data['seed']}, over"
             f" {len(data['strata'])} strata; SHA-256 of their ids {data['item_ids_sha256']}"
@@ -230,7 +251,7 @@ def _candidate_lines(one: Document, bar: Document) -> list[str]:
     paired = "" if "rate" in bar else f", {counts['better']:,} better and {counts['worse']:,} worse"
     lines = _said(
         f"{found} {counts['labels']:,} labels, {counts['correct']:,} right{paired}, {one['ungraded']:,} ungraded;"
-        f" {kind} {_between(one)}."
+        f" {kind} {_between(one)}. Earlier trials of this class and model: {one['earlier_trials']:,}."
     )
     if one["usd_per_item"] is not None:
         lines += _said(f"Dollars an answer in the trial: {_short(one['usd_per_item'])} ({one['prices']})")

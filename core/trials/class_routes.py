@@ -11,7 +11,7 @@ from core.intake.routing import Route
 from core.prices import PriceBook, Rates, UnknownModel, UnpricedModel
 from core.routing.verdict import Ruling
 from core.tokens.counting import token_factor
-from core.trials.standing import CandidateStanding, TrialStanding
+from core.trials.standing import TrialStanding
 
 NOTICE = timedelta(days=60)
 """A model that retires sooner than that is no model to move work to, and one to move work from."""
@@ -70,23 +70,24 @@ def stand(
     trials: Iterable[TrialStanding],
     alarms: Mapping[str, str],
     *,
+    refuted: Mapping[tuple[str, str], datetime],
     book: PriceBook,
     now: datetime,
 ) -> tuple[ClassRoute, ...]:
-    """One line for each class with work lately or waiting, dearest first.
+    """One line for each class with work lately or waiting, or with a route, dearest first.
 
     `work`: rows of `class_work`; `homes`: as `home_classes` has them; `routes`: those in force; `trials`: all, newest
-    first; `alarms`: why the watch of a route rang, by its id.
+    first; `alarms`: why the watch of a route rang, by its id; `refuted`: as `watch.refuted` has them.
     """
     parts: dict[str, list[Row]] = {}
     for row in work:
-        parts.setdefault(homes.get(row["class_id"], row["class_id"]), []).append(row)
+        parts.setdefault(row["home_id"], []).append(row)
     by_class = {route.class_id: route for route in routes}
     tried: dict[str, list[TrialStanding]] = {}
     for trial in trials:
         tried.setdefault(homes.get(trial.class_id, trial.class_id), []).append(trial)
     lines = [
-        _Line(home, rows, by_class.get(home), tuple(tried.get(home, ())), book, now).standing(alarms)
+        _Line(home, rows, by_class.get(home), tuple(tried.get(home, ())), refuted, book, now).standing(alarms)
         for home, rows in parts.items()
     ]
     return tuple(sorted(lines, key=lambda line: (-(line.usd_month or 0), -line.waiting, line.class_id)))
@@ -100,6 +101,7 @@ class _Line:
     rows: list[Row]
     route: Route | None
     trials: tuple[TrialStanding, ...]
+    refuted: Mapping[tuple[str, str], datetime]
     book: PriceBook
     now: datetime
 
@@ -117,7 +119,7 @@ class _Line:
         saving = self._saving(best)
         return ClassRoute(
             class_id=self.class_id,
-            class_name=str(self.rows[0]["class_name"]),
+            class_name=str(self.rows[0]["home_name"]),
             model=self.model,
             items_month=sum(row["units"] for row in self.rows),
             usd_month=self._usd(self.model, actual=True),
@@ -140,11 +142,12 @@ class _Line:
             proof = "proven by a trial" if route.trial_id else "not proven by any trial"
             why = f"Its work goes to {self._name(route.model)} instead of {self._name(route.from_model)}, {proof}."
             return RouteState.APPLIED, route.model, route.trial_id, why
-        cleared = {one.model: trial.trial_id for trial in reversed(self.trials) for one in _ruled(trial, Ruling.CLEARS)}
+        ruled = self._ruled()
+        cleared = {model: of for model, (ruling, of) in ruled.items() if ruling is Ruling.CLEARS}
         if proven := [model for model in self._cheaper(cleared) if (self._saving(model) or 1) > 0]:
             why = f"{self._name(proven[0])} clears its bar and is not used yet."
             return RouteState.CERTIFIED, proven[0], cleared[proven[0]], why
-        failed = {one.model for trial in self.trials for one in _ruled(trial, Ruling.FAILS)}
+        failed = {model for model, (ruling, _) in ruled.items() if ruling is Ruling.FAILS}
         lighter = [model for model in self._lighter() if model not in failed]
         best = lighter[0] if lighter else None
         for trial in self.trials:
@@ -154,6 +157,17 @@ class _Line:
             why = "The lighter models that were tried fail its bar." if failed else "No model would cost less."
             return RouteState.NOTHING_LIGHTER, None, None, why
         return RouteState.NEVER, best, None, f"{self._name(best)} would cost less and was not proven on it."
+
+    def _ruled(self) -> dict[str, tuple[Ruling, str]]:
+        """What the newest trial that decided on each model found, and its id; failed where its use refuted that."""
+        found: dict[str, tuple[Ruling, str]] = {}
+        for trial in reversed(self.trials):
+            for one in trial.candidates:
+                at = self.refuted.get((self.class_id, one.model))
+                ruling = Ruling.FAILS if at is not None and trial.created_at <= at else one.verdict.ruling
+                if one.verdict.ruling is not Ruling.NOT_YET:
+                    found[one.model] = ruling, trial.trial_id
+        return found
 
     def _lighter(self) -> list[str]:
         """Models that stay, and for which the month's tokens would have cost less; cheapest first."""
@@ -235,10 +249,6 @@ class _Line:
             return self.book.model(model).display_name
         except UnknownModel:
             return model
-
-
-def _ruled(trial: TrialStanding, ruling: Ruling) -> list[CandidateStanding]:
-    return [one for one in trial.candidates if one.verdict.ruling is ruling]
 
 
 def _under_way(trial: TrialStanding) -> str:

@@ -24,6 +24,11 @@ def gold_of(folder: Path, trial_id: str) -> dict[str, str]:
     return gold
 
 
+def has_gold(folder: Path, trial_id: str) -> bool:
+    """Whether any gold answers of a trial are kept."""
+    return _path(folder, trial_id).exists()
+
+
 def forget_gold(folder: Path, trial_id: str) -> None:
     """Nobody needs the gold answers of this trial any more."""
     _path(folder, trial_id).unlink(missing_ok=True)

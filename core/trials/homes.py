@@ -1,5 +1,7 @@
 """Classes as their owners send them, whatever models their items are sent to; and the route that each has."""
 
+import polars as pl
+
 from core.errors import LotwiseError
 from core.intake.routing import Route, all_routes
 from core.store import Store
@@ -14,8 +16,14 @@ class NoSuchRoute(LotwiseError):
 
 
 def home_classes(store: Store) -> dict[str, str]:
-    """For each class that routed items are in now, the class that its owner sends."""
-    return dict(store.query("routed_classes").select("class_id", "home_id").iter_rows())
+    """For each class that only routed items are in now, the class that its owner sends: that of most of them."""
+    found = store.query("routed_classes").filter(~pl.col("native")).unique("class_id", maintain_order=True)
+    return dict(found.select("class_id", "home_id").iter_rows())
+
+
+def places_of(store: Store, home: str) -> set[str]:
+    """A class as its owner sends it, and every class that items of it were routed into."""
+    return {home, *store.query("routed_classes").filter(home_id=home)["class_id"]}
 
 
 def home_of(store: Store, text: str) -> str:

@@ -10,16 +10,12 @@ import polars as pl
 from core.grading.rubric import JudgementUnreadable, combined, read_choice
 from core.trials.asking import JUDGED, Sheet, waits
 from core.trials.replies import Fate, Reply
-from core.trials.trial import Entrant, Trial
+from core.trials.trial import Entrant
 
 GRADER = "grader"
 """Who gave a label that no person gave."""
 # A user's function may take its time, and nothing else moves on meanwhile.
 _SECONDS_A_LOOK = 10.0
-# Of fewer answers a share says little; of so many that were graded, no more than this may be left without a label, or
-# a verdict would be about a part that is not drawn at random. Good judges change their mind with the order of one pair
-# in three (Zheng et al., "Judging LLM-as-a-Judge with MT-Bench and Chatbot Arena", 2023, table 2: GPT-4 in 35 %).
-_FEW, _MOST_UNGRADED, _MOST_UNJUDGED = 20, 0.1, 0.35
 LABEL_SCHEMA: dict[str, Any] = {
     "trial_id": pl.String,
     "candidate": pl.Int32,
@@ -48,8 +44,8 @@ class Label(NamedTuple):
 def new_labels(sheet: Sheet, labels: pl.DataFrame, gold: Mapping[str, str], *, now: datetime) -> pl.DataFrame:
     """Labels of answers that have none yet, as rows of `label`, in the order of the sample; what ten seconds allow.
 
-    Cut off or refused answers are wrong; what was lost, waits for the reference or a judge, or is for people to say,
-    gets no label. `labels`: those that are there; `gold`: by item.
+    Cut off or refused answers are wrong; what is lost for good cannot be graded; what waits for the reference or a
+    judge, or is for people to say, gets no label. `labels`: those that are there; `gold`: by item.
     """
     given = labels.filter(labeller=GRADER)
     done = set(given.select("candidate", "position").iter_rows())
@@ -66,38 +62,22 @@ def new_labels(sheet: Sheet, labels: pl.DataFrame, gold: Mapping[str, str], *, n
     return pl.DataFrame(rows, schema=LABEL_SCHEMA, orient="row")
 
 
-def why_ungraded(trial: Trial, labels: pl.DataFrame) -> str | None:
-    """Why no verdict can come of these labels: none, or too few, of the answers could be graded; None where it can."""
-    candidates = [one.number for one in trial.candidates]
-    given = labels.filter(pl.col("labeller") == GRADER, pl.col("candidate").is_in(candidates))
-    missing = given.filter(pl.col("correct").is_null() | pl.col("lost"))
-    if missing.is_empty():
-        return None
-    most = _MOST_UNJUDGED if trial.judge else _MOST_UNGRADED
-    if missing.height < given.height and (given.height < _FEW or missing.height <= most * given.height):
-        return None
-    note = missing["note"].fill_null("").mode().sort()[0]
-    return f"Of {given.height:,} answers {missing.height:,} could not be graded, so there is no verdict. {note}".strip()
-
-
 def _graded_here(sheet: Sheet) -> Iterator[tuple[Entrant, int]]:
     graded = [*sheet.trial.candidates, *([sheet.trial.rerun] if sheet.trial.rerun else [])]
     return ((one, position) for position in range(len(sheet.items)) for one in graded)
 
 
 def _label(sheet: Sheet, number: int, position: int, gold: str | None) -> Label | None:
-    """The label of one answer; None where it is not known yet, or never will be."""
-    reply = sheet.reply(number, position)
-    if reply is None or reply.fate in (Fate.OPEN, Fate.LOST):
+    """The label of one answer; None where it is not known yet, or is for people to say."""
+    trial, reply = sheet.trial, sheet.reply(number, position)
+    reference = sheet.reply(0, position) if trial.asks_reference else None
+    if reply is None or waits(reply) or (trial.asks_reference and (reference is None or waits(reference))):
         return None
-    if not sheet.trial.asks_reference:
-        return _compared(sheet, reply, None, gold)
-    reference = sheet.reply(0, position)
-    if reference is None or waits(reference):
-        return None
-    if reference.fate is Fate.LOST:
+    if reply.fate is Fate.LOST:
+        return Label(None, None, f"It gave no answer: {reply.why}.")
+    if reference and reference.fate is Fate.LOST:
         return Label(None, None, "The model in use gave no answer to it.")
-    if sheet.trial.judge is None and not sheet.trial.by_people:
+    if reference is None or (trial.judge is None and not trial.by_people):
         return _compared(sheet, reply, reference, gold)
     return _beside(sheet, number, position, reply, reference)
 

@@ -11,12 +11,14 @@ from typing import Any
 import polars as pl
 
 from core.audit import note
+from core.caching.item_costs import class_rates, with_tokens
 from core.errors import LotwiseError
 from core.gateway import Gateway
 from core.intake.file_backlog import file_backlog
 from core.intake.group_files import find_file_classes
 from core.intake.imports import Line, item_rows, parsed_line
 from core.intake.payloads import PayloadWriter, payload_path
+from core.jobs.canceling import call_off
 from core.jobs.hit_rates import entries_under_floor
 from core.jobs.journal import Recorded, record_plan
 from core.jobs.predictions import known_of
@@ -29,9 +31,11 @@ from core.planning.plan import NothingToPlan, Plan, draft_plan
 from core.prices import PriceBook
 from core.settings import Settings
 from core.store import Store, Transaction
-from core.trials.trial import Trial
+from core.trials.trial import Trial, TrialState
 
 _STEPS, _SHORT = 5, 0.95
+_FEW_ANSWERS = 20
+"""Of fewer answers the longest says little about how long the next ones may be."""
 OVER = (JobState.DONE, JobState.GONE, JobState.FAILED, JobState.CANCELED)
 """States of jobs that are over."""
 
@@ -42,11 +46,15 @@ class RoundTaken(LotwiseError):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Draft:
-    """The requests of a round, how planning sees them, and the plan that would send them."""
+    """The requests of a round, how planning sees them, and the plan that would send them.
+
+    `surplus_usd`: what they cost on top of what is predicted if every answer gets as long as it may.
+    """
 
     requests: tuple[Line, ...]
     backlog: pl.DataFrame
     plan: Plan
+    surplus_usd: Decimal
 
     @property
     def usd(self) -> Decimal | None:
@@ -93,7 +101,8 @@ class Rounds:
         sizes = pl.DataFrame(
             {"item_id": [one.item_id for one in read], "payload_bytes": [len(one.payload) for one in read]}
         )
-        means = self.store.query("mean_outputs")
+        lengths = self.store.query("answer_lengths")
+        means = lengths.select("class_id", "output_tokens")
         backlog = (
             backlog.drop("output_tokens", "payload_bytes")
             .join(sizes, on="item_id", maintain_order="left")
@@ -108,25 +117,43 @@ class Rounds:
             under_floor=entries_under_floor(self.store),
             needs=Needs(queue_room=queue_room(self.store, limit=self.settings.queue_limit)),
         )
-        return Draft(requests=read, backlog=backlog, plan=plan)
+        return Draft(requests=read, backlog=backlog, plan=plan, surplus_usd=self._surplus(backlog, lengths, now))
 
     def fitted(self, write: Callable[[float], list[bytes]], room: Decimal, *, now: datetime) -> Draft | None:
-        """The draft of as large a share of a round as fits into the room; None where nothing does, or has no price.
+        """The draft of as large a share of a round as fits into the room even if its answers get as long as they may.
 
-        Prices are about in proportion to the share, so a few steps do.
+        None where nothing does, or has no price. Prices are about in proportion to the share, so a few steps do.
+        Raises `NothingToPlan` where there is nothing to ask.
         """
         share = 1.0
-        for _ in range(_STEPS):
+        for step in range(_STEPS):
             lines = write(share)
-            if not lines:
+            if not lines and not step:
+                raise NothingToPlan
+            draft = self.draft(lines, now=now) if lines else None
+            if draft is None or draft.usd is None:
                 return None
-            draft = self.draft(lines, now=now)
-            if draft.usd is None:
-                return None
-            if draft.usd <= room:
+            most = draft.usd + draft.surplus_usd
+            if most <= room:
                 return draft
-            share *= _SHORT * float(room / draft.usd)
+            share *= _SHORT * float(room / most)
         return None
+
+    def _surplus(self, backlog: pl.DataFrame, lengths: pl.DataFrame, now: datetime) -> Decimal:
+        """What answers would cost more if each were as long as the longest one of its class so far.
+
+        While there are few of those, as long as its `max_tokens` allows.
+        """
+        items = with_tokens(backlog, book=self.book, settings=self.settings)
+        rates = {one: of.output for one, of in class_rates(items, book=self.book, now=now).items()}
+        most = pl.when(pl.col("answers") >= _FEW_ANSWERS).then("longest").otherwise("max_tokens")
+        beyond = (
+            items.join(lengths.drop("output_tokens"), on="class_id", how="left")
+            .group_by("class_id")
+            .agg((most - pl.col("answer_tokens")).clip(lower_bound=0).sum().alias("tokens"))
+        )
+        dollars = (tokens * rates.get(class_id, 0.0) for class_id, tokens in beyond.iter_rows())
+        return Decimal(str(sum(dollars)))
 
     def send(
         self,
@@ -189,6 +216,13 @@ class Rounds:
         if allowance.rehearsal:
             payload_path(self.folder, import_id).unlink(missing_ok=True)
         return made
+
+
+def end_trial(tx: Transaction, trial_id: str, state: TrialState, reason: str, *, now: datetime) -> bool:
+    """Close a trial and call its jobs off; False where it was over before."""
+    for job in tx.run("trial_jobs", trial_id=trial_id, over=list(OVER)):
+        call_off(tx, job["job_id"], now=now)
+    return bool(tx.run("set_trial_state", trial_id=trial_id, state=state, reason=reason, closed_at=now))
 
 
 def _classes(backlog: pl.DataFrame, now: datetime) -> pl.DataFrame:

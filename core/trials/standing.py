@@ -25,7 +25,8 @@ class CandidateStanding:
     """A model on trial: what its labels prove, and what they cost.
 
     `ungraded`: answers that could not be graded, `disputed`: on which people disagree, neither of them a label;
-    `usd_per_item`: measured, of its answers; `more_usd`: of the labels that the verdict still needs.
+    `usd_per_item`: measured, of its answers; `more_usd`: of the labels that the verdict still needs; `earlier_trials`:
+    of this model for this class, since who tries often enough is lucky once.
     """
 
     model: str
@@ -37,6 +38,7 @@ class CandidateStanding:
     more_usd: Decimal | None
     changes: tuple[Change, ...]
     judge: JudgeTally
+    earlier_trials: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,7 @@ def standing_of(rounds: Rounds, trial: Trial, *, by: str) -> TrialStanding:
     """How a trial stands, for the person who looks."""
     sheet = Sheet.read(rounds.store, trial)
     labels = labels_of(rounds.store, trial.trial_id)
+    earlier = dict(rounds.store.query("earlier_trials", trial_id=trial.trial_id).iter_rows())
     return TrialStanding(
         trial_id=trial.trial_id,
         class_id=trial.class_id,
@@ -90,9 +93,9 @@ def standing_of(rounds: Rounds, trial: Trial, *, by: str) -> TrialStanding:
         sample=trial.sample,
         spent_usd=rounds.spending(trial.trial_id).spent_usd,
         budget_usd=trial.budget_usd,
-        candidates=tuple(_candidate(sheet, labels, one) for one in trial.candidates),
+        candidates=tuple(_candidate(sheet, labels, one, earlier.get(one.model, 0)) for one in trial.candidates),
         noise=_noise(trial, labels),
-        to_label=len(places_to_label(sheet, labels, by)) if trial.open else 0,
+        to_label=len(places_to_label(sheet, labels, by)) if trial.open or trial.checkable else 0,
         labelled=labels.filter(labeller=by).height,
     )
 
@@ -131,7 +134,7 @@ def _confidence(text: str | None) -> float | None:
     return float(number) if isinstance(number, (int, float)) else None
 
 
-def _candidate(sheet: Sheet, labels: pl.DataFrame, one: Entrant) -> CandidateStanding:
+def _candidate(sheet: Sheet, labels: pl.DataFrame, one: Entrant, earlier: int) -> CandidateStanding:
     trial = sheet.trial
     verdict = verdict_of(trial, labels, one.number)
     each = _usd_each(sheet, one.number)
@@ -151,6 +154,7 @@ def _candidate(sheet: Sheet, labels: pl.DataFrame, one: Entrant) -> CandidateSta
         more_usd=more,
         changes=one.changes,
         judge=judge_tally(trial, labels, one.number),
+        earlier_trials=earlier,
     )
 
 

@@ -15,7 +15,8 @@ from core.grading import make_grader, matched_gold
 from core.jobs.journal import Recorded
 from core.jobs.spending import Allowance
 from core.planning.identity import new_job_id
-from core.prices import PriceBook
+from core.planning.plan import NothingToPlan
+from core.prices import PriceBook, UnknownModel
 from core.requests.adapting import CannotAdapt, Change, adapted
 from core.routing.samples import draw_sample
 from core.routing.verdict import Bar
@@ -25,7 +26,7 @@ from core.trials.gold import forget_gold, keep_gold
 from core.trials.rounds import Draft, Rounds
 from core.trials.trial import Entrant, Part, Trial
 
-_MOST_SAMPLE = 2_000
+MOST_SAMPLE = 2_000
 """Unless asked otherwise: more labels decide next to nothing that these did not."""
 _JUDGE_SHARE = Decimal("0.5")
 """Of the budget, what a first round may cost where its answers have to be judged afterwards."""
@@ -85,7 +86,7 @@ def prepare(rounds: Rounds, ask: TrialAsk, *, now: datetime, by: str) -> Prepare
         population = population.filter(pl.col("item_id").is_in(list(gold)))
     if population.is_empty():
         raise TrialRefused("No request of this class is kept, so none can be tried.", class_id=of["class_id"])
-    sample = draw_sample(population, most=ask.sample or _MOST_SAMPLE, seed=ask.seed)
+    sample = draw_sample(population, most=ask.sample or MOST_SAMPLE, seed=ask.seed)
     items = tuple(sample["item_id"])
     requests = Requests(rounds.store, rounds.folder, rounds.book)
     entrants, unfit = _with_changes(entrants, requests.params(items).values(), rounds.book)
@@ -132,7 +133,10 @@ def first_round(
     """So many items for each candidate, as far as the budget allows; None where it allows none."""
     trial = sheet.trial
     room = trial.budget_usd * (_JUDGE_SHARE if trial.judge else 1)
-    return rounds.fitted(partial(_first_lines, requests, sheet, counts), room, now=now)
+    try:
+        return rounds.fitted(partial(_first_lines, requests, sheet, counts), room, now=now)
+    except NothingToPlan:  # none of the candidates can be asked
+        return None
 
 
 def start(rounds: Rounds, prepared: Prepared, allowance: Allowance) -> Recorded:
@@ -186,7 +190,7 @@ def _entrants(
     models = [book.model(model).id for model in dict.fromkeys(ask.models)]
     if not models:
         raise TrialRefused("No model is to be tried. Name at least one.")
-    if reference in models:
+    if _known_as(reference, book) in models:
         raise TrialRefused("The class runs on this model today, so there is nothing to find out.", model=reference)
     if ask.budget_usd <= 0:
         raise TrialRefused("A trial needs a budget of more than nothing.", usd=ask.budget_usd)
@@ -196,13 +200,22 @@ def _entrants(
     return parts_of(models, reference=reference, needs=needs, judge=by)
 
 
+def _known_as(model: str, book: PriceBook) -> str:
+    """The book's name of a model that a class may call otherwise; its own where the book does not know it."""
+    try:
+        return book.model(model).id
+    except UnknownModel:
+        return model
+
+
 def _gold(ask: TrialAsk, needs: frozenset[str], population: pl.DataFrame) -> dict[str, str]:
-    """The gold answers of items of the class, where the grader compares with them."""
+    """All gold answers that were given, where the grader compares with them: some may be of items yet to come."""
     if "gold" not in needs:
         return {}
     if not ask.gold:
         raise TrialRefused("This grader compares with right answers, and none are given.", grader=ask.grader["kind"])
-    return matched_gold(ask.gold, population["item_id"].to_list()).gold
+    matched_gold(ask.gold, population["item_id"].to_list())
+    return dict(ask.gold)
 
 
 def _with_changes(entrants: Sequence[Entrant], params: Any, book: PriceBook) -> tuple[list[Entrant], dict[str, str]]:

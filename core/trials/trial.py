@@ -107,6 +107,11 @@ class Trial:
         return self.state in OPEN
 
     @property
+    def checkable(self) -> bool:
+        """Whether it is over, and people's labels still tell how far its judge is to be believed."""
+        return self.state is TrialState.DECIDED and self.judge is not None
+
+    @property
     def candidates(self) -> tuple[Entrant, ...]:
         """The models on trial."""
         return self._of(Part.CANDIDATE)

@@ -1,13 +1,20 @@
 """Verdicts: what the labels of a trial prove about each candidate."""
 
+from itertools import count
+
 import polars as pl
 
 from core.grading.people import settle
 from core.routing.judging import JudgeTally, rule_by_judge
 from core.routing.verdict import Bar, Ruling, Tally, Verdict, certainty_path, first_ruling
 from core.store import Store
-from core.trials.labelling import GRADER, why_ungraded
+from core.trials.labelling import GRADER
 from core.trials.trial import Trial
+
+# Of fewer answers a share says little; of so many that were graded, no more than this may be left without a label, or
+# a verdict would be about a part that is not drawn at random. Good judges change their mind with the order of one pair
+# in three (Zheng et al., "Judging LLM-as-a-Judge with MT-Bench and Chatbot Arena", 2023, table 2: GPT-4 in 35 %).
+_FEW, _MOST_UNGRADED, _MOST_UNJUDGED = 20, 0.1, 0.35
 
 
 def labels_of(store: Store, trial_id: str) -> pl.DataFrame:
@@ -16,18 +23,30 @@ def labels_of(store: Store, trial_id: str) -> pl.DataFrame:
 
 
 def outcomes(trial: Trial, labels: pl.DataFrame, number: int) -> pl.DataFrame:
-    """What is known of a candidate, in the order in which it became known: order, position, correct, reference.
+    """What counts of a candidate, in the order of the sample: order, position, correct, reference.
 
-    Where people label, an item on which they disagree is no label; elsewhere the grader's labels count. Nothing is
-    known where too many answers could not be graded.
+    The order was drawn before anything was asked, and what counts is its beginning up to the first item that nobody
+    has told of: which answers are told of first depends on what they are. Where people label, an item on which they
+    disagree is no label; elsewhere the grader's labels count. Nothing counts where too many could not be graded.
     """
-    if why_ungraded(trial, labels) is not None:
-        labels = labels.clear()
-    own = labels.filter(pl.col("candidate") == number, pl.col("correct").is_not_null())
-    own = _agreed(own) if trial.by_people else own.filter(labeller=GRADER)
-    if trial.bar.margin is not None:
-        own = own.filter(pl.col("reference").is_not_null())
-    return own.select(pl.int_range(pl.len()).alias("order"), "position", "correct", "reference")
+    own = _beginning(trial, labels, number)
+    return _known(trial, own.clear() if why_ungraded(trial, labels, number) else own)
+
+
+def why_ungraded(trial: Trial, labels: pl.DataFrame, number: int) -> str | None:
+    """Why no verdict on a candidate can come of these labels: too few of its answers could be graded; else None.
+
+    A grader that never works is told at its first answer, but people and judges are waited for.
+    """
+    own = _beginning(trial, labels, number)
+    missing = own.filter(pl.col("labeller") == GRADER, pl.col("correct").is_null() | pl.col("lost"))
+    told, lacking = own["position"].n_unique(), missing.height
+    most = _MOST_UNJUDGED if trial.judge else _MOST_UNGRADED
+    never_works = lacking == told and trial.judge is None and not trial.by_people
+    if not lacking or not (never_works or (told >= _FEW and lacking > most * told)):
+        return None
+    note = missing["note"].fill_null("").mode().sort()[0]
+    return f"Of {told:,} answers {lacking:,} could not be graded, so there is no verdict. {note}".strip()
 
 
 def disputed(trial: Trial, labels: pl.DataFrame, number: int) -> int:
@@ -37,29 +56,41 @@ def disputed(trial: Trial, labels: pl.DataFrame, number: int) -> int:
 
 
 def verdict_of(trial: Trial, labels: pl.DataFrame, number: int) -> Verdict:
-    """The verdict on a candidate: of the first look that decided, or of all labels.
+    """The verdict on a candidate: of the first look that decided, or of all labels that count.
 
     A judge's labels are corrected by those that people gave to some of the same answers, where there are any.
     """
-    known = outcomes(trial, labels, number)
-    checked = judge_tally(trial, labels, number)
-    if checked.checked:
-        return rule_by_judge(tally_of(known, trial.bar), checked, trial.bar)
-    return first_ruling(_as_numbers(known), trial.bar)
+    return _ruled(trial, labels, number, outcomes(trial, labels, number))
+
+
+def outlook(trial: Trial, labels: pl.DataFrame, number: int) -> Verdict:
+    """What the verdict would be if also those labels counted that wait for earlier ones.
+
+    It says how much to ask next, and proves nothing.
+    """
+    return _ruled(trial, labels, number, _known(trial, labels.filter(candidate=number)))
 
 
 def judge_tally(trial: Trial, labels: pl.DataFrame, number: int) -> JudgeTally:
-    """Where people looked at what the judge had labelled: how often they agree."""
+    """Where people looked at what the judge had labelled: how often they agree.
+
+    Of these items too the beginning counts, up to the first that nobody checked: nobody chooses what is checked.
+    """
     if trial.judge is None:
         return JudgeTally()
-    own = labels.filter(pl.col("candidate") == number, pl.col("correct").is_not_null())
-    both = own.filter(labeller=GRADER).join(_agreed(own.filter(pl.col("labeller") != GRADER)), on="position")
-    worth, people = _worth(trial.bar, ""), _worth(trial.bar, "_right")
+    own = _beginning(trial, labels, number).filter(pl.col("correct").is_not_null())
+    judged, people = own.filter(labeller=GRADER), own.filter(pl.col("labeller") != GRADER)
+    # A note says that one of the two answers could not be used, so that nobody had to compare them.
+    unchecked = judged.filter(pl.col("note").is_null()).join(people, on="position", how="anti")["position"].min()
+    if unchecked is not None:
+        judged = judged.filter(pl.col("position") < unchecked)
+    both = judged.join(_agreed(people), on="position")
+    worth, right = _worth(trial.bar, ""), _worth(trial.bar, "_right")
     row = both.select(
-        approved_both=((people >= 1) & (worth == people)).sum(),
-        approved_wrong=(worth > people).sum(),
-        rejected_right=(worth < people).sum(),
-        rejected_both=((people < 1) & (worth == people)).sum(),
+        approved_both=((right >= 1) & (worth == right)).sum(),
+        approved_wrong=(worth > right).sum(),
+        rejected_right=(worth < right).sum(),
+        rejected_both=((right < 1) & (worth == right)).sum(),
     ).row(0, named=True)
     return JudgeTally(**row)
 
@@ -83,6 +114,29 @@ def path_of(trial: Trial, labels: pl.DataFrame, number: int) -> pl.DataFrame:
 def decided(verdict: Verdict) -> bool:
     """Whether nothing more has to be asked of a candidate."""
     return verdict.ruling is not Ruling.NOT_YET
+
+
+def _beginning(trial: Trial, labels: pl.DataFrame, number: int) -> pl.DataFrame:
+    """The labels of a candidate up to the first item of the sample that nobody has told of."""
+    own = labels.filter(candidate=number)
+    told = set((own if trial.by_people else own.filter(labeller=GRADER))["position"])
+    return own.filter(pl.col("position") < next(position for position in count() if position not in told))
+
+
+def _known(trial: Trial, own: pl.DataFrame) -> pl.DataFrame:
+    """One row for each item of which these labels say something, in the order of the sample."""
+    own = own.filter(pl.col("correct").is_not_null())
+    own = _agreed(own) if trial.by_people else own.filter(labeller=GRADER)
+    if trial.bar.margin is not None:
+        own = own.filter(pl.col("reference").is_not_null())
+    return own.sort("position").select(pl.int_range(pl.len()).alias("order"), "position", "correct", "reference")
+
+
+def _ruled(trial: Trial, labels: pl.DataFrame, number: int, known: pl.DataFrame) -> Verdict:
+    checked = judge_tally(trial, labels, number)
+    if checked.checked:
+        return rule_by_judge(tally_of(known, trial.bar), checked, trial.bar)
+    return first_ruling(_as_numbers(known), trial.bar)
 
 
 def _agreed(own: pl.DataFrame) -> pl.DataFrame:

@@ -5,10 +5,9 @@ mirrored test of the bar that was cleared (`core/routing/verdict.py`), which sta
 a model that is as good as was certified rings with probability `error` at most, for ever.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,20 +18,16 @@ from core.grading import BadGrader
 from core.intake.routing import Route, all_routes
 from core.routing.verdict import Bar, Ruling, Tally, Verdict, rule
 from core.settings import Settings
-from core.store import Store, Transaction
-from core.trials.gold import gold_of
+from core.store import Store
+from core.trials.gold import has_gold
 from core.trials.recheck import is_agreement, recheck_of
-from core.trials.replies import Fate, Reply, answer_texts, former_replies
 from core.trials.trial import Trial, trial_of
 from core.trials.verdicts import labels_of, outcomes, tally_of
 
 PEOPLE = "people"
 _LEAST_A_WEEK = 5
 """Answers drawn of each week that is over, however small the share is: with none a watch would sleep."""
-_MOST_A_LOOK, _LOOK_SECONDS = 500, 10.0
-"""How many answers are graded in one look, and for how long: a user's function may take seconds for each of them, and
-jobs wait meanwhile."""
-_BY_ITSELF = frozenset(("gold",))
+BY_ITSELF = frozenset(("gold",))
 """What a grader may need and still grade new answers without asking anybody."""
 _EVEN = 0.5
 _SCHEMA: dict[str, Any] = {
@@ -80,11 +75,9 @@ class Watch:
 
 def watch_of(store: Store, folder: Path, settings: Settings, route: Route, *, now: datetime) -> Watch:
     """How the watch of a route stands."""
-    sample = _sample(store, settings, route, now=now)
-    labels = sample.filter("labelled")
+    sample = sample_of(store, settings, route, now=now)
     trial = trial_of(store, folder, route.trial_id) if route.trial_id else None
-    bar = _bar(store, trial, route.model) if trial else None
-    tally = _tally(store, folder, route, trial, labels)
+    tally, bar = _tally(store, folder, route, trial), _bar(store, trial, route.model)
     verdict = rule(tally, bar) if bar and tally.labels else None
     counts = store.query("route_validity", since=route.applied_at, **_names(route)).row(0, named=True)
     validity = _validity(counts, bar.error if bar else 0.05)
@@ -105,8 +98,8 @@ def watch_of(store: Store, folder: Path, settings: Settings, route: Route, *, no
         answers=counts["after"],
         usable=counts["after_usable"],
         drawn=sample.height,
-        to_label=0 if trial and is_agreement(trial) else sample.height - labels["correct"].count(),
-        ungraded=labels["correct"].null_count(),
+        to_label=0 if trial and is_agreement(trial) else sample.height - sample["correct"].count(),
+        ungraded=sample.filter("labelled")["correct"].null_count(),
         tally=tally,
         bar=bar,
         verdict=verdict,
@@ -114,67 +107,44 @@ def watch_of(store: Store, folder: Path, settings: Settings, route: Route, *, no
         kind=kind,
         alarm=alarm,
         recheck=trial is not None and is_agreement(trial),
-        trouble=_trouble(trial) if trial else None,
+        trouble=trouble_of(trial) or _not_kept(store, trial) if trial else None,
     )
+
+
+def refuted(store: Store, folder: Path) -> dict[tuple[str, str], datetime]:
+    """The classes and models whose use surely failed the bar that was proven, and when each was withdrawn.
+
+    A trial that began before that proves nothing of them any more.
+    """
+    found: dict[tuple[str, str], datetime] = {}
+    for route in reversed(all_routes(store)):
+        if route.withdrawn_at is None or route.trial_id is None:
+            continue
+        trial = trial_of(store, folder, route.trial_id)
+        tally, bar = _tally(store, folder, route, trial), _bar(store, trial, route.model)
+        if bar and tally.labels and rule(tally, bar).ruling is Ruling.FAILS:
+            found[route.class_id, route.model] = route.withdrawn_at
+    return found
 
 
 def to_label(store: Store, settings: Settings, route: Route, *, now: datetime) -> tuple[str, ...]:
     """The items drawn whose answers nobody has told right from wrong, oldest first."""
-    sample = _sample(store, settings, route, now=now)
+    sample = sample_of(store, settings, route, now=now)
     return tuple(sample.filter(~pl.col("labelled") | pl.col("correct").is_null())["item_id"])
 
 
 def label(store: Store, settings: Settings, route: Route, said: Mapping[str, bool], *, now: datetime, by: str) -> int:
     """Keep what a person says of drawn items; saying it anew corrects it. Raises `NotDrawn`: then nothing is kept."""
-    drawn = set(_sample(store, settings, route, now=now)["item_id"])
+    drawn = set(sample_of(store, settings, route, now=now)["item_id"])
     for item_id in said:
         if item_id not in drawn:
             raise NotDrawn(item=item_id)
     rows = [(route.route_id, item_id, right, PEOPLE, "", now, by) for item_id, right in said.items()]
-    store.write(partial(_put, rows))
+    put_labels(store, rows)
     return len(rows)
 
 
-class Audits:
-    """The worker's part: grades what was drawn, where the trial's grader needs nobody for that."""
-
-    def __init__(self, store: Store, folder: Path, settings: Settings, *, stopwatch: Callable[[], float]) -> None:
-        self._store, self._folder, self._settings, self._stopwatch = store, folder, settings, stopwatch
-        self._seen = -1
-
-    def look(self, *, now: datetime) -> None:
-        """Grade what has no label yet; costs nothing while nothing was written."""
-        if self._store.version == self._seen:
-            return
-        self._seen = self._store.version
-        for route in all_routes(self._store, applied=True):
-            if route.trial_id is not None:
-                self._grade(route, trial_of(self._store, self._folder, route.trial_id), now)
-
-    def _grade(self, route: Route, trial: Trial, now: datetime) -> None:
-        if _trouble(trial) or not trial.grader.needs <= _BY_ITSELF:
-            return
-        sample = _sample(self._store, self._settings, route, now=now)
-        gold = gold_of(self._folder, trial.trial_id) if trial.grader.needs else {}
-        waiting = [
-            item for item in sample.filter(~pl.col("labelled"))["item_id"] if item in gold or not trial.grader.needs
-        ]
-        if not waiting:
-            return
-        waiting = waiting[:_MOST_A_LOOK]
-        found = former_replies(self._store, self._folder, waiting, route.model)
-        texts = answer_texts(self._folder, found.values())
-        rows: list[tuple[Any, ...]] = []
-        began = self._stopwatch()
-        for item in waiting:
-            if self._stopwatch() - began > _LOOK_SECONDS:
-                break
-            correct, note = _graded(trial, found.get(item), texts.get(item), gold.get(item))
-            rows.append((route.route_id, item, correct, trial.grader.kind, note, now, "worker"))
-        self._store.write(partial(_put, rows))
-
-
-def _trouble(trial: Trial) -> str | None:
+def trouble_of(trial: Trial) -> str | None:
     """Why the grader of a trial cannot grade any more: a user's function may be gone, or another one by now."""
     try:
         trial.grader  # noqa: B018 - made when it is asked for
@@ -183,35 +153,43 @@ def _trouble(trial: Trial) -> str | None:
     return None
 
 
-def _tally(store: Store, folder: Path, route: Route, trial: Trial | None, labels: pl.DataFrame) -> Tally:
-    """The labels since the switch: of what was drawn, or where agreement is the measure those of the last recheck."""
+def _not_kept(store: Store, trial: Trial) -> str | None:
+    """What the grader would need and a workspace that keeps no text does not have."""
+    if trial.needs and trial.needs <= BY_ITSELF and not has_gold(trial.folder, trial.trial_id):
+        return "The right answers of its trial are no longer kept, so what is drawn is for people to label."
+    if store.metadata_only and trial.needs <= BY_ITSELF:
+        return (
+            "Answers are not kept once they are handed over: those drawn at the end of a week are for people to label."
+        )
+    return None
+
+
+def _tally(store: Store, folder: Path, route: Route, trial: Trial | None) -> Tally:
+    """The labels since the switch: of what was drawn, or where agreement is the measure those of the last recheck.
+
+    All that there are, also of items that were withdrawn since: what was looked at stays looked at.
+    """
     if trial and is_agreement(trial):
         if (found := recheck_of(store, folder, route)) is None:
             return Tally()
         again, one = found
         return tally_of(outcomes(again, labels_of(store, again.trial_id), one.number), again.bar)
-    return Tally(labels=labels["correct"].count(), correct=int(labels["correct"].sum()))
+    labels, correct = store.query("audit_counts", route_id=route.route_id).row(0)
+    return Tally(labels=labels, correct=correct)
 
 
-def _graded(trial: Trial, reply: Reply | None, text: str | None, gold: str | None) -> tuple[bool | None, str]:
-    """Whether an answer is right; one that was cut off or refused is wrong, as it was in the trial."""
-    if reply and reply.fate is Fate.UNUSABLE:
-        return False, reply.why or ""
-    if text is None:
-        return None, "its answer is no longer kept"
-    grade = trial.grader.grade(text, gold=gold)
-    return grade.label, grade.note
+def put_labels(store: Store, rows: list[tuple[Any, ...]]) -> None:
+    """Keep labels of the watch: route, item, whether it is right, by what grader, note, when, by whom."""
+    frame = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+    store.write(lambda tx: tx.merge("put_audit_labels", frame))
 
 
-def _put(rows: list[tuple[Any, ...]], tx: Transaction) -> None:
-    tx.merge("put_audit_labels", pl.DataFrame(rows, schema=_SCHEMA, orient="row"))
-
-
-def _sample(store: Store, settings: Settings, route: Route, *, now: datetime) -> pl.DataFrame:
+def sample_of(store: Store, settings: Settings, route: Route, *, now: datetime) -> pl.DataFrame:
     """What was drawn of the answers since the switch; columns item_id, submitted_at, labelled, correct."""
     return store.query(
         "audit_sample",
         route_id=route.route_id,
+        trial_id=route.trial_id,
         model=route.model,
         since=route.applied_at,
         share=settings.audit_share,
@@ -220,17 +198,16 @@ def _sample(store: Store, settings: Settings, route: Route, *, now: datetime) ->
     )
 
 
-def _bar(store: Store, trial: Trial, model: str) -> Bar | None:
+def _bar(store: Store, trial: Trial | None, model: str) -> Bar | None:
     """What the labels of a route are held against: the bar, or what the trial proved of the model where it is none.
 
     Non-inferiority was proven on pairs, and the old model answers no more. So the share of right answers must not fall
     below what it surely was in the trial; half of the error is spent on either end.
     """
-    if trial.bar.rate is not None:
-        return trial.bar
-    shares = store.query("candidate_shares", trial_id=trial.trial_id, candidate=trial.candidate(model).number)
-    labels, correct = shares.row(0)
-    return _held(labels, correct, trial.bar.error)
+    if trial is None or trial.bar.rate is not None:
+        return trial.bar if trial else None
+    proven = tally_of(outcomes(trial, labels_of(store, trial.trial_id), trial.candidate(model).number), trial.bar)
+    return _held(proven.labels, proven.correct, trial.bar.error)
 
 
 def _held(labels: int, correct: int, error: float) -> Bar | None:

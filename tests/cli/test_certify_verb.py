@@ -78,10 +78,18 @@ def test_people_read_a_sentence(outcomes: Path, tmp_path: Path, say: Call) -> No
     assert "Clears after 43 labels: its share of right answers lies between" in say("certify", outcomes, "--bar", 0.9)
     one = written(tmp_path, "1,0", header="order,correct")
     assert "Not yet decided after 1 label: " in say("certify", one, "--bar", 0.9)
-    assert "more may tell" in say("certify", one, "--bar", 0.9)
+    assert "more may tell. Each bound is 95% sure." in say("certify", one, "--bar", 0.9)
     assert "Fails after" in say(
         "certify", written(tmp_path, *(f"{n},0" for n in range(9)), header="order,correct"), "--bar", 0.9
     )
+
+
+def test_what_came_after_the_verdict_is_said(outcomes: Path, tmp_path: Path, say: Call) -> None:
+    """It changes nothing any more, and a reader would be misled without it; on the bar itself nothing may ever tell."""
+    later = written(tmp_path, *ALWAYS_RIGHT, *(f"{number},{number % 2},1" for number in range(100, 200)))
+    assert "The verdict needed no more; of 117 later labels 57.3% correct." in say("certify", later, "--bar", 0.9)
+    border = written(tmp_path, *(f"{number},{number % 2},1" for number in range(100)))
+    assert "So near the bar, more labels may never tell." in say("certify", border, "--bar", 0.5)
 
 
 def test_parquet_gives_the_same_verdict(outcomes: Path, tmp_path: Path, call: Call) -> None:

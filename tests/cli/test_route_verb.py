@@ -65,9 +65,10 @@ def test_what_a_trial_proves_is_exported_used_and_watched(
     """From a trial to its certificate, the route by it, and labels of people on what was drawn since."""
     monkeypatch.setenv("LOTWISE_AUDIT_SHARE", "1")
     system = "Judge the record by every one of these rules. " * 120
-    rows = [line(f"state-{number:02d}", system=system, **FORM) for number in range(20)]
-    file = tmp_path / "state.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    rows = [json.dumps(line(f"state-{number:02d}", system=system, **FORM)) + "\n" for number in range(22)]
+    file, later = tmp_path / "state.jsonl", tmp_path / "later.jsonl"
+    file.write_text("".join(rows[:20]))
+    later.write_text("".join(rows[20:]))
     call("import", file)
     class_id = call("route")["routes"][0]["class_id"]
     asked = ("--candidate", HAIKU, "--grader", "regex:pattern=ok", "--bar", ".8")
@@ -87,11 +88,12 @@ def test_what_a_trial_proves_is_exported_used_and_watched(
     assert written["sha256"] == proof["sha256"] and written["sha256"] in (tmp_path / "proof.txt").read_text()
     assert call("certificate", trial, "--to", tmp_path / "proof.pdf", code=1)["error"].startswith("The file's ending")
 
+    call("import", later)
     call("submit", "--wait")
     call("status")
     assert call("route", "audit", class_id)["to_label"] == []
     labels = tmp_path / "labels.csv"
-    labels.write_text("item_id,label\nstate-00,0\n")
+    labels.write_text("item_id,label\nstate-20,0\n")
     assert call("route", "label", class_id, "--labels", labels)["labelled"] == 1
-    labels.write_text("item_id,label\nstate-00,perhaps\n")
+    labels.write_text("item_id,label\nstate-20,perhaps\n")
     assert call("route", "label", class_id, "--labels", labels, code=1)["error"].startswith("A label says")

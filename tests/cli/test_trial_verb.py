@@ -63,8 +63,9 @@ def test_a_trial_from_its_start_to_its_verdict(labelled: Path, call: Call, say: 
     """A dry run prices it, the start sends it, and looking at the status moves it on until it is decided."""
     of = class_id(call)
     dry = call(*started(labelled, of, "--dry-run", "--cascade"))
-    assert [one["model"] for one in dry["candidates"]] == ["claude-haiku-5-5", "claude-opus-5-5"]
-    assert all(float(one["usd"]) > 0 and one["labels_needed"] > 0 for one in dry["candidates"])
+    assert [one["model"] for one in dry["would_try"]] == ["claude-haiku-5-5", "claude-opus-5-5"]
+    assert all(float(one["usd"]) > 0 and one["labels_needed"] > 0 for one in dry["would_try"])
+    assert "labels_needed" in say(*started(labelled, of, "--dry-run"))  # people see what programs do
     assert call("trial") == {"trials": []}
 
     made = call(*started(labelled, of, "--cascade"))
@@ -103,6 +104,7 @@ def test_labels_from_a_file(labelled: Path, call: Call, say: Call, tmp_path: Pat
     assert "no such item" in say("trial", "label", trial, "--file", file, code=1)
     assert "no such file" in say("trial", "label", trial, "--file", tmp_path / "none.csv", code=1)
     assert call("trial", "show", trial)["candidates"][0]["tally"]["labels"] == 0
+    items = call("trial", "show", trial)["label_next"]
     rows(correct=[1, 0], reference=[1, 1])
     assert call("trial", "label", trial, "--file", file)["kept"] == 2
     assert call("trial", "show", trial)["candidates"][0]["tally"] == {

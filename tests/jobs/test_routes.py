@@ -1,5 +1,6 @@
 """Routes: the work of a class goes to another model, what waits and what comes, and back to the byte."""
 
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -7,11 +8,13 @@ import pytest
 
 from core import actions
 from core.actions import routes
+from core.actions.trials import TrialAsk, start_trial
 from core.intake.payloads import PayloadReader
 from core.intake.routing import CannotRoute
 from core.jobs.journal import PlanOutdated, record_plan
 from core.jobs.spending import Allowance
 from core.prices import UnknownModel
+from core.routing.verdict import Bar
 from core.schedule.rhythm import Way, parse_need
 from core.trials.homes import NoSuchClass, NoSuchRoute
 from tests.jobs.driving import MODEL, Bench, MakeBench, lone, shared
@@ -154,6 +157,79 @@ def test_another_route_starts_from_what_the_owner_sent(bench: Bench) -> None:
     assert waiting(bench) == kept
 
 
+def test_what_a_trial_of_a_routed_class_asks_is_what_routes_send(bench: Bench) -> None:
+    """Proven and applied are the same request: both are made of what the owner sent, not of what a route made of it."""
+    bench.load(*shared("contract", 5, model="claude-sonnet-4-6", temperature=0.2))
+    class_id = home(bench)
+    apply(bench, class_id, HAIKU)
+    today = waiting(bench)
+    ask = TrialAsk(
+        class_id=home(bench),
+        models=("claude-haiku-4-5",),
+        grader={"kind": "regex", "pattern": "."},
+        bar=Bar(margin=0.4),
+        budget_usd=Decimal(1),
+    )
+    start_trial(bench.workspace, ask, now=bench.clock.now)
+    bench.run()
+    asked = [each["params"] for body in bench.server.requests for each in body]
+
+    apply(bench, class_id, "claude-haiku-4-5")
+
+    for model, sent in ((HAIKU, today), ("claude-haiku-4-5", waiting(bench))):
+        plain = [_unmarked(params) for params in asked if params["model"] == model]
+        assert plain and all(each in plain for each in map(_unmarked, sent.values()))
+
+
+def _unmarked(params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters without the text that marks are put into."""
+    return {name: value for name, value in params.items() if name not in ("system", "messages")}
+
+
+def test_classes_routed_to_one_model_stay_lines_of_their_own(bench: Bench) -> None:
+    """Requests alike but for their models meet in one class when they are routed: each owner's keeps its line."""
+    others = [one | {"custom_id": f"opus-{one['custom_id']}"} for one in shared("contract", 5, model="claude-opus-5-5")]
+    native = [one | {"custom_id": f"own-{one['custom_id']}"} for one in shared("contract", 3, model=HAIKU)]
+    bench.load(*shared("contract", 6), *others, *native)
+    ours, theirs, own = home(bench), home(bench, "opus-contract-000"), home(bench, "own-contract-000")
+
+    assert apply(bench, ours).items == 6
+    assert apply(bench, theirs).items == 5
+
+    assert len({home(bench), home(bench, "opus-contract-000"), home(bench, "own-contract-000")}) == 1
+    lines = {line.class_id: line for line in routes.class_routes(bench.workspace, now=bench.clock.now)}
+    assert {name: (line.routed_from, line.waiting) for name, line in lines.items()} == {
+        ours: (MODEL, 6),
+        theirs: ("claude-opus-5-5", 5),
+        own: (None, 3),
+    }
+    bench.submit()
+    bench.run()
+    lines = {line.class_id: line for line in routes.class_routes(bench.workspace, now=bench.clock.now)}
+    assert {name: line.items_month for name, line in lines.items()} == {ours: 6, theirs: 5, own: 3}
+    bench.clock.move(days=40)
+    lines = {line.class_id: line for line in routes.class_routes(bench.workspace, now=bench.clock.now)}
+    assert set(lines) == {ours, theirs}
+    assert routes.withdraw_route(bench.workspace, theirs, now=bench.clock.now).to_model == "claude-opus-5-5"
+    with pytest.raises(routes.AlreadyThere):
+        apply(bench, own)
+
+
+def test_an_import_into_a_class_whose_model_has_no_price_any_more_is_an_import(bench: Bench) -> None:
+    """A route that cannot be followed keeps nothing out: what came stays with its owner's model; the log says why."""
+    bench.load(*shared("contract", 5))
+    about = {"class_id": home(bench), "from_model": MODEL, "model": "claude-gone", "trial_id": None}
+    bench.write("add_route", route_id="r", now=bench.clock.now, by="tester", **about)
+
+    bench.load(*shared("contract", 7))
+
+    assert {params["model"] for params in waiting(bench).values()} == {MODEL} and len(waiting(bench)) == 7
+    entries = bench.query("export_audit").filter(action="readdress")
+    assert entries.height == 1 and "claude-gone" in str(entries["subject"][0])
+    (line,) = routes.class_routes(bench.workspace, now=bench.clock.now)
+    assert (line.routed_from, line.saving_month_usd) == (MODEL, None)
+
+
 def test_a_dry_run_says_what_would_change_and_changes_nothing(bench: Bench) -> None:
     """What the dialog shows is what the click does; looking at it is for everybody and leaves no trace."""
     bench.load(*CONTRACT)
@@ -186,6 +262,47 @@ def test_failed_items_of_a_withdrawn_route_are_repaired_on_the_owners_model(make
     assert bench.statuses() == {"complete": 4}
     models = bench.attempts().sort("number").group_by("item_id", maintain_order=True).agg("model")["model"].to_list()
     assert models == [[HAIKU, MODEL]] * 4
+
+
+def test_withdrawing_calls_off_what_was_planned_and_not_sent(bench: Bench) -> None:
+    """Nothing more goes to a model that was left: jobs that wait to be sent are called off, and repaired as owned."""
+    bench.load(*lone(4))
+    apply(bench, home(bench, "lone-000"))
+    jobs = bench.submit()
+    shown = routes.withdraw_route(bench.workspace, home(bench, "lone-000"), now=bench.clock.now, dry_run=True)
+    assert bench.state(jobs[0])[0] == "planned"
+
+    done = routes.withdraw_route(bench.workspace, home(bench, "lone-000"), now=bench.clock.now)
+
+    assert (done.items, done.called_off) == (shown.items, shown.called_off) == (4, 4)
+    bench.run()
+    assert bench.server.items == [] and bench.statuses() == {"failed": 4}
+    for job in jobs:
+        bench.repair(job)
+    bench.run()
+    assert {each["params"]["model"] for body in bench.server.requests for each in body} == {MODEL}
+    assert bench.statuses() == {"complete": 4}
+
+
+def test_what_was_under_way_at_a_withdrawal_and_failed_is_repaired_as_its_owner_sent_it(make_bench: MakeBench) -> None:
+    """An item that becomes free after its route was withdrawn is its owner's again; complete ones stay on record."""
+    bench = make_bench(error_rate=1.0)
+    bench.load(*lone(4))
+    apply(bench, home(bench, "lone-000"))
+    jobs = bench.submit()
+    bench.run_until(jobs[0], "running")
+    done = routes.withdraw_route(bench.workspace, home(bench, "lone-000"), now=bench.clock.now)
+    assert (done.items, done.called_off) == (0, 0)
+    bench.run()
+    assert bench.statuses() == {"failed": 4} and set(bench.attempts()["model"]) == {HAIKU}
+
+    bench.server_changes(error_rate=0)
+    for job in jobs:
+        bench.repair(job)
+    bench.run()
+
+    assert bench.statuses() == {"complete": 4}
+    assert set(bench.attempts().filter(pl.col("outcome") == "succeeded")["model"]) == {MODEL}
 
 
 def test_a_plan_made_before_a_route_is_not_sent(bench: Bench) -> None:

@@ -1,6 +1,7 @@
 """Where a class stands, reckoned from its month: money at stake, what is lighter, what retires, what drifts."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,7 +9,11 @@ import pytest
 from core.actions import routes
 from core.intake.routing import Route
 from core.prices import PriceBook
+from core.routing.judging import JudgeTally
+from core.routing.verdict import Bar, Tally, rule
 from core.trials.class_routes import ClassRoute, RouteState, stand
+from core.trials.standing import CandidateStanding, TrialStanding
+from core.trials.trial import TrialState
 from tests.jobs.driving import Bench, MakeBench, lone, shared
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -20,8 +25,9 @@ def work(class_id: str = "a", model: str = SONNET, **more: Any) -> dict[str, Any
     """A month of a class: a million tokens of plain input, a hundred thousand of output, billed on its model."""
     rates = BOOK.rates(model, at=NOW)
     row = {
+        "home_id": class_id,
+        "home_name": class_id,
         "class_id": class_id,
-        "class_name": class_id,
         "model": model,
         "prefix_tokens": 0,
         "waiting_items": 0,
@@ -38,7 +44,7 @@ def work(class_id: str = "a", model: str = SONNET, **more: Any) -> dict[str, Any
 def one(*rows: dict[str, Any], route: Route | None = None, **more: Any) -> ClassRoute:
     """The only line of these rows."""
     routed = (route,) if route else ()
-    (line,) = stand(rows, more.pop("homes", {}), routed, (), more.pop("alarms", {}), book=BOOK, now=NOW)
+    (line,) = stand(rows, {}, routed, (), more.pop("alarms", {}), refuted={}, book=BOOK, now=NOW)
     return line
 
 
@@ -84,14 +90,71 @@ def test_a_routed_class_counts_what_it_saved_on_all_its_work_of_the_month() -> N
         withdrawn_at=None,
         withdrawn_by=None,
     )
-    rows = (work(), work("b", HAIKU, waiting_items=3))
-    line = one(*rows, route=route, homes={"b": "a"})
+    rows = (work(), work("b", HAIKU, waiting_items=3, home_id="a"))
+    line = one(*rows, route=route)
     assert (line.class_id, line.model, line.routed_from, line.waiting) == ("a", HAIKU, SONNET, 3)
     assert (line.items_month, line.usd_month) == (2000, rows[0]["cost_usd"] + rows[1]["cost_usd"])
     assert line.saving_month_usd == 2 * (rows[0]["cost_usd"] - rows[1]["cost_usd"])
     assert (line.state, line.proven) == (RouteState.APPLIED, False)
-    rung = one(*rows, route=route, homes={"b": "a"}, alarms={"r": "It rings."})
+    rung = one(*rows, route=route, alarms={"r": "It rings."})
     assert (rung.state, rung.why) == (RouteState.ALARM, "It rings.")
+
+
+def tried(trial_id: str, at: datetime, *, labels: int, correct: int) -> TrialStanding:
+    """A decided trial of Haiku on the class `a`."""
+    bar, tally = Bar(rate=0.8), Tally(labels=labels, correct=correct)
+    found = CandidateStanding(
+        model=HAIKU,
+        verdict=rule(tally, bar),
+        tally=tally,
+        ungraded=0,
+        disputed=0,
+        usd_per_item=None,
+        more_usd=None,
+        changes=(),
+        judge=JudgeTally(),
+    )
+    return TrialStanding(
+        trial_id=trial_id,
+        class_id="a",
+        class_name="a",
+        state=TrialState.DECIDED,
+        reason=None,
+        bar=bar,
+        grader={},
+        reference_model=SONNET,
+        created_at=at,
+        created_by="tester",
+        closed_at=at,
+        rounds=1,
+        sample=labels,
+        spent_usd=Decimal(0),
+        budget_usd=Decimal(1),
+        candidates=(found,),
+        noise=None,
+        to_label=0,
+        labelled=0,
+    )
+
+
+def test_the_newest_trial_that_decided_on_a_model_counts_and_what_its_use_refuted_does_not() -> None:
+    """An older proof never beats a newer failure; after a withdrawal for an alarm only a trial begun since proves."""
+    day = timedelta(days=1)
+    good, bad = {"labels": 100, "correct": 97}, {"labels": 200, "correct": 120}
+    unsure = tried("later", NOW - day, labels=3, correct=2)
+
+    def proof(*trials: TrialStanding, refuted: datetime | None = None) -> str | None:
+        known = {("a", HAIKU): refuted} if refuted else {}
+        (line,) = stand([work()], {}, (), trials, {}, refuted=known, book=BOOK, now=NOW)
+        assert (line.state is RouteState.CERTIFIED) == (line.best_model == HAIKU) == line.proven
+        return line.trial_id
+
+    old, new = NOW - 5 * day, NOW - 2 * day
+    assert proof(tried("new", new, **bad), tried("old", old, **good)) is None
+    assert proof(tried("new", new, **good), tried("old", old, **bad)) == "new"
+    assert proof(unsure, tried("old", old, **good)) == "old"
+    assert proof(tried("old", old, **good), refuted=new) is None
+    assert proof(tried("new", new, **good), refuted=old) == "new"
 
 
 def test_a_model_that_is_to_retire_is_raised_with_all_that_runs_on_it(bench: Bench) -> None:
@@ -118,6 +181,8 @@ def test_fewer_usable_answers_than_before_the_switch_are_raised(make_bench: Make
     assert (watch.kind, watch.answers, watch.usable, watch.bar) == ("drift", 20, 0, None)
     (alarm,) = routes.route_alarms(bench.workspace, now=bench.clock.now)
     assert alarm.kind == "drift" and "usable" in alarm.said
+    (line,) = routes.class_routes(bench.workspace, now=bench.clock.now)
+    assert line.state is RouteState.APPLIED
 
 
 @pytest.mark.parametrize("items", [1, 5])

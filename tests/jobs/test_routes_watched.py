@@ -104,9 +104,26 @@ def test_a_class_is_one_line_from_its_trial_to_its_route(tried: tuple[Bench, str
     assert line_of(bench).model == MODEL
 
 
+def test_a_certificate_says_how_often_a_model_was_tried_and_what_a_judge_leaves_out(
+    tried: tuple[Bench, str, str],
+) -> None:
+    """Each trial has an error of its own, so earlier ones are counted; a judge's verdict is of what it is sure of."""
+    bench, class_id, _ = tried
+    rubric = {"kind": "rubric", "rubric": "The fine one is better.", "model": MODEL}
+    bench.clock.move(minutes=1)
+    ask = TrialAsk(class_id=class_id, models=(HAIKU,), grader=rubric, bar=RIGHT, seed=4)
+    again = start_trial(bench.workspace, ask, now=bench.clock.now).trial_id
+
+    proof = certificates.certificate(bench.workspace, again, now=bench.clock.now)
+
+    assert proof.body["candidates"][0]["earlier_trials"] == 1
+    page = " ".join(proof.text().split())
+    assert "Earlier trials of this class and model: 1." in page and "Holds for: answers on which the judge" in page
+
+
 def test_the_watch_rings_where_answers_since_the_switch_surely_fail(tried: tuple[Bench, str, str]) -> None:
     """What was certified is watched: answers drawn after the switch are graded, and a bad model is named with money."""
-    bench, class_id, _ = tried
+    bench, class_id, trial_id = tried
     routes.apply_route(bench.workspace, class_id, HAIKU, now=bench.clock.now)
     bench.submit(*lines(ITEMS, ITEMS + 4))
     bench.run()
@@ -127,12 +144,21 @@ def test_the_watch_rings_where_answers_since_the_switch_surely_fail(tried: tuple
     assert (line.state, line.why) == (RouteState.ALARM, bad.alarm)
     assert (alarm.kind, alarm.usd_month, alarm.class_id) == ("failing", line.usd_month, class_id)
 
+    routes.withdraw_route(bench.workspace, class_id, now=bench.clock.now)
+    line = line_of(bench)
+    assert (line.state, line.best_model, line.proven) == (RouteState.NOTHING_LIGHTER, None, False)
+    assert routes.route_alarms(bench.workspace, now=bench.clock.now) == ()
+    assert not routes.preview_route(bench.workspace, class_id, HAIKU, now=bench.clock.now).certified
+    with pytest.raises(routes.NotCertified):
+        routes.apply_route(bench.workspace, class_id, HAIKU, trial_id=trial_id, now=bench.clock.now)
+
 
 def test_the_sample_is_drawn_by_ids_alone_and_never_sleeps(applied: tuple[Bench, str, str]) -> None:
     """The same items are drawn whatever they answered and whoever looks; a small share still has some each week."""
     bench, _, _ = applied
     route = routes.watches(bench.workspace, now=bench.clock.now)[0].route
-    about = {"route_id": route.route_id, "model": HAIKU, "since": route.applied_at, "now": bench.clock.now}
+    about = {"route_id": route.route_id, "trial_id": route.trial_id, "model": HAIKU, "since": route.applied_at}
+    about |= {"now": bench.clock.now}
 
     half = bench.query("audit_sample", share=0.5, least=5, **about)["item_id"].to_list()
     assert 3 <= len(half) <= 17
@@ -171,6 +197,7 @@ def test_a_certificate_can_be_checked_from_what_is_in_it(applied: tuple[Bench, s
     assert body["data"]["item_ids_sha256"] == hashlib.sha256(ids.encode()).hexdigest()
     assert sum(body["data"]["strata"].values()) == body["data"]["sample_items"] == ITEMS
     assert sum(each["labels"] for each in body["labels"]) == one["all_counts"]["labels"]
+    assert (one["earlier_trials"], body["grader"]["holds_for"]) == (0, None)
     assert Decimal(body["trial"]["spent_usd"]) > 0 and body["watch"][0]["model"] == HAIKU
 
     bench.clock.move(hours=3)
@@ -223,6 +250,66 @@ def test_a_proof_by_a_margin_is_watched_at_the_share_that_it_found(make_bench: M
     least = rule(Tally(labels=counts["labels"], correct=counts["correct"]), Bar(rate=0.5, error=0.025)).lower
     assert watch.bar == Bar(rate=least, error=0.025) and 0.5 < least < 1
     assert (watch.tally, watch.alarm) == (Tally(labels=3, correct=3), None)
+
+
+@pytest.fixture
+def golden(make_bench: MakeBench) -> tuple[Bench, str]:
+    """Return a bench with a class that goes to Haiku, proven on 20 items; gold is given of 15 and of 10 to come."""
+    bench = make_bench({"audit_share": 1.0})
+    bench.submit(*lines(0, ITEMS))
+    bench.run()
+    class_id = str(bench.query("classes_of_items", item_ids=["state-000"])["class_id"][0])
+    gold = {f"state-{number:03d}": "fine" for number in range(5, ITEMS + 10)}
+    exact = {"kind": "exact", "field": "state"}
+    ask = TrialAsk(class_id=class_id, models=(HAIKU,), grader=exact, bar=Bar(rate=0.7), gold=gold, seed=3)
+    trial_id = start_trial(bench.workspace, ask, now=bench.clock.now).trial_id
+    bench.run()
+    route_it(bench, class_id)
+    return bench, trial_id
+
+
+def test_gold_given_early_grades_new_work(golden: tuple[Bench, str]) -> None:
+    """Right answers count whenever their items come; where none was given a person is asked."""
+    bench, _ = golden
+    bench.submit(*lines(ITEMS, ITEMS + 12))
+    bench.run()
+
+    (watch,) = routes.watches(bench.workspace, now=bench.clock.now)
+    assert (watch.answers, watch.drawn, watch.to_label, watch.trouble) == (12, 12, 2, None)
+    assert watch.tally == Tally(labels=10, correct=10)
+
+
+def test_a_watch_that_cannot_grade_is_said_and_stops_nothing_else(golden: tuple[Bench, str]) -> None:
+    """Gold that cannot be read keeps no job from moving on; gold that is gone is said where the watch is shown."""
+    bench, trial_id = golden
+    (kept,) = bench.folder.rglob(f"{trial_id}.gold.json")
+    kept.write_text("{torn")
+    bench.submit(*lines(ITEMS, ITEMS + 3))
+    bench.run()
+    assert bench.statuses() == {"complete": ITEMS + 3}
+    assert "cannot grade" in (bench.trouble() or "")
+
+    kept.unlink()
+    (watch,) = routes.watches(bench.workspace, now=bench.clock.now)
+    assert watch.to_label == 3 and watch.trouble and "no longer kept" in watch.trouble
+
+
+def test_what_proved_a_model_is_not_drawn_to_watch_it(make_bench: MakeBench) -> None:
+    """The trial chose the model by those very items; only others tell anything new."""
+    bench = make_bench({"audit_share": 1.0})
+    bench.submit(*lines(0, 5))
+    bench.run()
+    bench.load(*lines(5, ITEMS))
+    class_id = str(bench.query("classes_of_items", item_ids=["state-000"])["class_id"][0])
+    ask = TrialAsk(class_id=class_id, models=(HAIKU,), grader=FINE, bar=RIGHT, seed=3)
+    start_trial(bench.workspace, ask, now=bench.clock.now)
+    bench.run()
+    route_it(bench, class_id)
+    bench.submit(*lines(ITEMS, ITEMS + 2))
+    bench.run()
+
+    (watch,) = routes.watches(bench.workspace, now=bench.clock.now)
+    assert (watch.answers, watch.drawn) == (ITEMS - 5 + 2, 2)
 
 
 def test_a_watch_whose_grader_was_changed_says_so(make_bench: MakeBench) -> None:

@@ -33,7 +33,7 @@ def test_before_a_trial_there_are_prices_and_no_advice(make_bench: MakeBench) ->
     assert prices == sorted(prices) and len(prices) > 3
     assert {one.model for one in found.costs if one.usable_usd is not None} == {REFERENCE}
     assert [found.standing(model) for model in (REFERENCE, UNTRIED)] == ["today", "untried"]
-    assert found.points()["name"].to_list() == ["Claude Sonnet 5.5"]
+    assert found.points()["name"].to_list() == ["Sonnet 5.5"], "short, as a chart has room for"
 
     bench.submit()
     bench.run()
@@ -114,7 +114,11 @@ def test_a_cascade_is_one_more_point(make_bench: MakeBench) -> None:
 
     point = both.points().row(-1, named=True)
     assert (point["kind"], point["standing"], point["usd"]) == ("cascade", "not_yet", 0.0011)
-    assert point["name"] == "Claude Haiku 5.5 → Claude Sonnet 5.5"
+    assert point["name"] == "Haiku 5.5 → Sonnet 5.5"
     assert both.points().height == found.points().height + 1
+
+    presumed = replace(cascade, quality=Quality(share=0.9, lower=0.0, upper=1.0, labels=0, basis="assumed"))
+    unmeasured = replace(both, trial=replace(standing(bench, trial_id), cascade=presumed))
+    assert unmeasured.points().height == found.points().height, "what nobody measured is no point"
     alone = replace(both, trial=replace(standing(bench, trial_id), cascade=replace(cascade, second=None, rule=None)))
     assert alone.points().height == found.points().height

@@ -7,6 +7,7 @@ import pytest
 
 from core.actions import trials
 from core.routing.verdict import Bar, Ruling
+from core.trials.labelling import GRADER, LABEL_SCHEMA
 from core.trials.people import Choice, NoSuchPair, NotForPeople
 from core.trials.trial import TrialOver
 from tests.jobs.driving import Bench, MakeBench
@@ -73,7 +74,7 @@ def test_a_margin_asks_the_model_in_use_about_the_same_items(make_bench: MakeBen
     counts = asked(bench, trial_id)
 
     assert (found.state, one.verdict.ruling) == ("decided", Ruling.FAILS)
-    assert one.verdict.estimate == pytest.approx(-0.5, abs=0.3)
+    assert one.verdict.estimate == pytest.approx(-0.5, abs=0.4)
     assert counts["0"] == counts["1"] == one.tally.labels
     assert one.tally.worse > one.tally.better
     assert {row["model"] for row in bench.jobs().iter_rows(named=True)} <= {CANDIDATE, REFERENCE, "several"}
@@ -163,6 +164,59 @@ def test_a_metadata_only_workspace_keeps_no_text_of_a_trial(make_bench: MakeBenc
     assert not kept.exists()
     assert bench.query("trial_labels", trial_id=trial_id)["note"].is_null().all()
     assert bench.statuses() == {"backlog": 60}
+
+
+JUDGED = pl.DataFrame({"candidate": [1] * 20, "position": range(20), "correct": [True] * 20, "reference": [True] * 20})
+
+
+def put(bench: Bench, trial_id: str, rows: pl.DataFrame, *, by: str) -> None:
+    """Labels as the store has them."""
+    given = {"trial_id": trial_id, "labeller": by, "note": None, "lost": False, "labelled_at": bench.clock.now}
+    cast = rows.with_columns(**{name: pl.lit(value) for name, value in given.items()})
+    cast = cast.select(pl.col(name).cast(kind) for name, kind in LABEL_SCHEMA.items())
+    bench.workspace.store.write(lambda tx: tx.merge("put_labels", cast))
+
+
+@pytest.mark.usefixtures("few")
+def test_where_only_people_can_decide_a_judge_is_asked_no_more(make_bench: MakeBench) -> None:
+    """People found the judge too kind: more of its labels would prove nothing, so nothing more is spent on them."""
+    bench = trying(make_bench, items=60)
+    trial_id = start(bench, grader=RUBRIC, gold=None, bar=LOW)
+    put(bench, trial_id, JUDGED, by=GRADER)
+    put(bench, trial_id, JUDGED.head(6).with_columns(correct=pl.Series([False, True] * 3)), by="ann")
+    found = follow(bench, trial_id)
+    assert (found.state, found.reason) == ("labelling", "Only more labels by people can decide.")
+    assert not [item for item in bench.server.items if item.count("-") == 4]
+    assert asked(bench, trial_id)["1"] == 20
+
+
+@pytest.mark.usefixtures("few")
+def test_people_check_a_judge_after_its_verdict_too(make_bench: MakeBench) -> None:
+    """A verdict by a judge stands until people say how far it is to be believed."""
+    bench = trying(make_bench, items=60)
+    trial_id = start(bench, grader=RUBRIC, gold=None, bar=LOW)
+    put(bench, trial_id, JUDGED, by=GRADER)
+    found = follow(bench, trial_id)
+    assert (found.state, found.candidates[0].verdict.ruling) == ("decided", Ruling.CLEARS)
+    assert found.to_label == 20
+    first, *_ = trials.pairs_to_label(bench.workspace, trial_id, limit=1)
+    assert first.position == 0
+    trials.put_label(bench.workspace, trial_id, 0, candidate=1, choice="both", now=bench.clock.now)
+    checked = standing(bench, trial_id)
+    assert (checked.to_label, checked.candidates[0].judge.checked) == (19, 1)
+    assert checked.candidates[0].verdict.ruling is Ruling.NOT_YET
+    trials.take_back_label(bench.workspace, trial_id, 0, candidate=1, now=bench.clock.now)
+    assert standing(bench, trial_id) == found
+
+
+def test_answers_cut_off_decide_nothing_before_people_have_looked(make_bench: MakeBench) -> None:
+    """They are known at once and all of them wrong; a verdict by them alone would be one about no model."""
+    bench = trying(make_bench, items=100, truncation_rate=0.1)
+    trial_id = start(bench, grader=PEOPLE, gold=None, bar=Bar(rate=0.85))
+    found = follow(bench, trial_id)
+    cut = bench.query("trial_labels", trial_id=trial_id)
+    assert cut.height > found.candidates[0].tally.labels
+    assert (found.state, found.candidates[0].verdict.ruling) == ("labelling", Ruling.NOT_YET)
 
 
 def requests_of(bench: Bench, trial_id: str) -> list[str]:

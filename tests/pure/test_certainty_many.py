@@ -57,6 +57,8 @@ def test_a_kind_judge_raises_the_bar_and_the_estimate_is_corrected() -> None:
     assert verdict.more_labels is None
     harsh = JudgeTally(approved_both=320, rejected_right=40, rejected_both=40)
     assert rule_by_judge(told, harsh, BAR).estimate == pytest.approx(1.0)
+    pairs = rule_by_judge(Tally(labels=5_000, correct=4_500, better=500, worse=500), kind, Bar(margin=0.2))
+    assert pairs.estimate == pytest.approx(-0.1)  # one step in ten, from better to alike or from alike to worse
 
 
 @FEW

@@ -132,6 +132,22 @@ def test_names_of_neighbours_stand_at_different_sides() -> None:
     assert len(corners) == 4
 
 
+def test_a_cascade_has_a_line_for_each_of_its_models_and_room_for_them() -> None:
+    """Its long name fits a phone, and its neighbours keep clear of all three lines."""
+    near = [
+        ("Haiku 5.5", 0.0001, None, None, 0.86, 0.8, 0.9, "fails", "tier"),
+        ("Haiku 5.5 → Sonnet 5.5", 0.0009, None, None, 0.92, 0.9, 0.95, "not_yet", "cascade"),
+        ("Sonnet 5.5", 0.00105, None, None, 0.935, 0.92, 0.95, "clears", "tier"),
+        ("Opus 5.5", 0.002, None, None, 1.0, 0.9, 1.0, "today", "tier"),
+    ]
+    points = {row["name"]: row for row in layer(frontier(tiers(*near), bar=0.9), "points")}
+    cascade, sonnet = points["Haiku 5.5 → Sonnet 5.5"], points["Sonnet 5.5"]
+
+    assert cascade["label"] == "Haiku 5.5 →\nSonnet 5.5\nnot yet certain"
+    assert (cascade["left"], cascade["below"]) != (sonnet["left"], sonnet["below"])
+    assert points["Opus 5.5"]["below"], "what is best of all is named inside the picture"
+
+
 @settings(max_examples=10)
 @given(
     rows=st.lists(

@@ -2,8 +2,11 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,6 +16,7 @@ from core import actions
 from core.actions import routes, trials
 from core.audit import entries
 from core.routing.verdict import Bar
+from core.trials.starting import TrialAsk
 from core.workspace import Workspace
 from pages import formats, session
 from tests.jobs.driving import Bench
@@ -151,6 +155,7 @@ def test_one_click_moves_a_class_and_another_takes_it_back(desk: Desk, enter: Ca
 
     app.session_state["route-withdraw"] = desk.class_id
     app.run()
+    assert "30 items of" in said(app).replace("*", "") and "wait or failed" in said(app)
     sound(app.button(key="route-withdraw-confirm").click().run())
     assert (line(desk).model, line(desk).routed_from) == (REFERENCE, None)
     assert [entry.action for entry in entries(opened().store, limit=9)][:2] == ["withdraw-route", "apply-route"]
@@ -168,6 +173,22 @@ def test_what_is_not_proven_is_moved_only_on_a_persons_word(desk: Desk, enter: C
 
     assert line(desk).model == "claude-opus-5-5"
     assert entries(opened().store, limit=1)[0].subject["uncertified"] is True
+
+
+def test_a_routed_class_is_in_use_on_its_new_model_and_says_what_is_watched(
+    desk: Desk, enter: Callable[..., AppTest]
+) -> None:
+    """Also when nothing waits and its former model answered most; without a label nothing is said to go well."""
+    app = enter(**{"class": desk.class_id})
+    routes.apply_route(opened(), desk.class_id, CANDIDATE, now=desk.now)
+    actions.submit(opened(), now=desk.now)
+    sound(app.run())
+
+    rows = {row["name"]: row["verdict"] for row in app.dataframe[0].value.to_dict("records")}
+    assert rows["Claude Haiku 5.5"] == "In use today"
+    assert rows["Claude Sonnet 5.5"] == "In use before"
+    assert "No answer was looked at" in said(app)
+    assert "not surely worse" not in said(app)
 
 
 def test_labelling_is_blind_and_every_key_counts_once(desk: Desk, enter: Callable[..., AppTest]) -> None:
@@ -244,6 +265,51 @@ def test_a_trial_over_the_budget_asks_for_the_amount(
     assert app.text_input(key="trial-amount").label
 
 
+def test_a_trial_is_drafted_once_and_its_budget_is_looked_at_anew(
+    desk: Desk, enter: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While jobs write, the draft stays as long as the same waits; what they spend meanwhile counts at once."""
+    drafts = counted(monkeypatch, trials, "preview_trial")
+    app = filled(enter(**{"class": desk.class_id}), desk)
+    assert not app.warning and len(drafts) == 1
+    room = trials.check_trial(opened(), drafts[0], now=desk.now).budgets[1]
+    opened().settings = replace(opened().settings, day_budget_usd=room.total_usd)
+
+    wish = TrialAsk(
+        class_id=desk.class_id,
+        models=("claude-opus-4-5",),
+        grader={"kind": "regex", "pattern": "label"},
+        bar=Bar(rate=0.9),
+        gold=None,
+        budget_usd=Decimal(5),
+    )
+    trials.start_trial(opened(), wish, now=desk.now)
+    sound(app.run())
+    assert len(drafts) == 1
+    assert "budget" in app.warning[0].value
+
+
+def test_a_move_is_worked_out_once_while_jobs_write(
+    desk: Desk, enter: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every waiting request is adapted for it, so it is done again only when something else waits or is proven."""
+    moves = counted(monkeypatch, routes, "preview_route")
+    app = enter(**{"class": desk.class_id})
+    app.session_state["route-apply"] = (desk.class_id, CANDIDATE)
+    app.run()
+    before = opened().store.version
+    opened().store.write(lambda tx: None)
+    sound(app.run())
+
+    assert opened().store.version > before
+    assert "30 waiting items" in said(app)
+    assert len(moves) == 1
+    actions.submit(opened(), now=desk.now)
+    sound(app.run())
+    assert "0 waiting items" in said(app).replace("30 waiting items", "")
+    assert len(moves) == 2
+
+
 def test_bad_input_is_answered_and_never_priced(desk: Desk, enter: Callable[..., AppTest]) -> None:
     """A pattern that is none is said to be none; without models or gold answers there is no button at all."""
     app = filled(enter(**{"class": desk.class_id}), desk, pattern="(")
@@ -278,3 +344,16 @@ def filled(app: AppTest, desk: Desk, pattern: str = "label") -> AppTest:
     app.multiselect(key=f"trial-models-{desk.class_id}").set_value(["claude-opus-4-5"]).run()
     app.selectbox(key="grader-kind").set_value("regex").run()
     return app.text_input(key="grader-pattern").set_value(pattern).run()
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, room: ModuleType, name: str) -> list[Any]:
+    """What a function returned, call by call, from here on."""
+    returned: list[Any] = []
+    real = getattr(room, name)
+
+    def calling(*given: Any, **named: Any) -> Any:
+        returned.append(real(*given, **named))
+        return returned[-1]
+
+    monkeypatch.setattr(room, name, calling)
+    return returned

@@ -24,6 +24,7 @@ DYNAMIC = (
     "part",
     "item_status",
     "basis",
+    "compared_by",
     "schedule_state",
     "run_state",
     "need_kind",

@@ -63,6 +63,27 @@ LEFT JOIN (
 ) a USING (item_id)
 WHERE r.class_id = $class_id AND i.payload_offset IS NOT NULL AND NOT coalesce(a.open_or_usable, false)
 
+-- name: unsent_of_route
+-- Jobs in these states that carry routed items of a class and nothing else.
+SELECT j.job_id
+FROM job j JOIN attempt a USING (job_id)
+LEFT JOIN routed_item r ON r.item_id = a.item_id AND r.class_id = $class_id
+WHERE list_contains($states::VARCHAR[], j.state) AND j.trial_id IS NULL AND a.outcome IS NULL
+GROUP BY j.job_id, j.created_at
+HAVING bool_and(r.item_id IS NOT NULL)
+ORDER BY j.created_at, j.job_id
+
+-- name: left_over_items
+-- Items of routes that ended, none of whose attempts is open or gave anything usable.
+SELECT r.item_id
+FROM routed_item r
+JOIN route t ON t.route_id = r.route_id AND t.withdrawn_at IS NOT NULL
+JOIN item i ON i.item_id = r.item_id AND i.payload_offset IS NOT NULL
+JOIN attempt a ON a.item_id = r.item_id
+GROUP BY r.item_id
+HAVING NOT bool_or(a.outcome IS NULL OR coalesce(a.usable, false))
+ORDER BY r.item_id
+
 -- name: restore_items
 -- The incoming items as their owners sent them.
 UPDATE item SET model = r.model, payload_offset = r.payload_offset, payload_bytes = r.payload_bytes, chain = r.chain,
@@ -76,12 +97,21 @@ WHERE item.item_id = r.item_id AND item.item_id IN (SELECT item_id FROM incoming
 DELETE FROM routed_item WHERE item_id IN (SELECT item_id FROM incoming)
 
 -- name: routed_classes
--- The classes that routed items are in now, each with the class that its owner sends: the one that most of them are of.
-SELECT i.class_id, r.class_id AS home_id, count(*) AS items
+-- The classes that routed items are in now, each with the classes that their owners send, the one that most of them
+-- are of first; `native`: whether owners send that class too.
+SELECT i.class_id, r.class_id AS home_id, count(*) AS items,
+       EXISTS (SELECT 1 FROM item own ANTI JOIN routed_item USING (item_id)
+               WHERE own.class_id = i.class_id AND own.trial_id IS NULL) AS native
 FROM routed_item r JOIN item i USING (item_id)
 WHERE i.class_id <> r.class_id
 GROUP BY i.class_id, r.class_id
-QUALIFY row_number() OVER (PARTITION BY i.class_id ORDER BY items DESC, home_id) = 1
+ORDER BY i.class_id, items DESC, home_id
+
+-- name: others_waiting
+-- What waits in some classes and is not of the class that these owners send.
+SELECT i.item_id FROM item_status i LEFT JOIN routed_item r USING (item_id)
+WHERE i.status = 'backlog' AND list_contains($places::VARCHAR[], i.class_id)
+  AND coalesce(r.class_id, i.class_id) <> $class_id
 
 -- name: follow_with_schedules
 -- Schedules that send a class send it wherever it is routed.
@@ -99,45 +129,64 @@ FROM (SELECT DISTINCT i.class_id FROM routed_item r JOIN item i USING (item_id) 
 WHERE class.class_id = routed.class_id AND NOT class.split_agreed AND class.cut_chars > 0
 
 -- name: class_work
--- The work of each class in the 30 days before $now, with its tokens, and how much of it waits. Trials are no work.
-SELECT c.class_id, c.name AS class_name, c.model, c.prefix_tokens, coalesce(w.items, 0) AS waiting_items,
-       coalesce(s.attempts, 0) AS attempts, coalesce(s.units, 0) AS units, s.cost_usd,
+-- The work of each class as its owner sends it (`home_id`) in the 30 days before $now, by the classes that it was or is
+-- in, with its tokens, and how much of it waits; and each class with a route. Trials are no work.
+SELECT h.class_id AS home_id, h.name AS home_name, c.class_id, c.model, c.prefix_tokens,
+       coalesce(w.items, 0) AS waiting_items, coalesce(s.attempts, 0) AS attempts, coalesce(s.units, 0) AS units, s.cost_usd,
        coalesce(s.input_tokens, 0)::BIGINT AS input_tokens, coalesce(s.write_tokens, 0)::BIGINT AS write_tokens,
        coalesce(s.read_tokens, 0)::BIGINT AS read_tokens, coalesce(s.output_tokens, 0)::BIGINT AS output_tokens
-FROM class c
-LEFT JOIN (SELECT class_id, count(*) AS items FROM item_status WHERE status = 'backlog' GROUP BY class_id) w
-    USING (class_id)
-LEFT JOIN (
-    SELECT a.class_id, count(*) AS attempts, count(*) FILTER (a.usable) AS units,
+FROM (
+    SELECT coalesce(r.class_id, i.class_id) AS home_id, i.class_id, count(*) AS items
+    FROM item_status i LEFT JOIN routed_item r USING (item_id)
+    WHERE i.status = 'backlog' GROUP BY ALL
+) w
+FULL JOIN (
+    SELECT coalesce(r.class_id, i.class_id, a.class_id) AS home_id, a.class_id,
+           count(*) AS attempts, count(*) FILTER (a.usable) AS units,
            CASE WHEN count(a.cost_usd) = count(*) THEN sum(a.cost_usd) END AS cost_usd,
            sum(a.input_tokens) AS input_tokens, sum(a.cache_read_tokens) AS read_tokens,
            sum(coalesce(a.cache_write_5m_tokens, 0) + coalesce(a.cache_write_1h_tokens, 0)) AS write_tokens,
            sum(a.output_tokens) AS output_tokens
     FROM attempt a JOIN job j USING (job_id)
+    LEFT JOIN item i ON i.item_id = a.item_id
+    LEFT JOIN routed_item r ON r.item_id = a.item_id
     WHERE a.outcome IS NOT NULL AND j.trial_id IS NULL
       AND a.submitted_at > $now::TIMESTAMPTZ - INTERVAL 30 DAY AND a.submitted_at <= $now
-    GROUP BY a.class_id
-) s USING (class_id)
-WHERE w.items > 0 OR s.attempts > 0
-ORDER BY s.cost_usd DESC NULLS LAST, waiting_items DESC, c.class_id
+    GROUP BY coalesce(r.class_id, i.class_id, a.class_id), a.class_id
+) s USING (home_id, class_id)
+FULL JOIN (SELECT class_id AS home_id, class_id FROM route WHERE withdrawn_at IS NULL) t USING (home_id, class_id)
+JOIN class c USING (class_id)
+JOIN class h ON h.class_id = home_id
+ORDER BY s.cost_usd DESC NULLS LAST, waiting_items DESC, home_id, c.class_id
 
 -- name: audit_sample
 -- The answers drawn for the watch of a route, with their labels: a $share of all by a number that their ids alone
--- decide, and of every week that is over those with the smallest numbers, $least of them.
-SELECT d.item_id, d.submitted_at, l.item_id IS NOT NULL AS labelled, l.correct
-FROM (
-    SELECT a.item_id, a.submitted_at,
-           md5_number_lower(r.route_id || a.item_id) / 18446744073709551616::DOUBLE AS draw,
-           floor(epoch(a.submitted_at - $since::TIMESTAMPTZ) / 604800) AS week
+-- decide, and of every week that is over those with the smallest numbers, $least of them. Not items by which the trial
+-- chose the model: it was proven on those.
+WITH answered AS MATERIALIZED (
+    SELECT a.item_id, min(a.submitted_at) AS submitted_at
     FROM routed_item r JOIN attempt a USING (item_id)
     WHERE r.route_id = $route_id AND a.model = $model AND a.outcome = 'succeeded' AND a.submitted_at >= $since
-    QUALIFY row_number() OVER (PARTITION BY a.item_id ORDER BY a.number) = 1
-) d
+      AND a.item_id NOT IN (SELECT item_id FROM trial_item WHERE trial_id = $trial_id)
+    GROUP BY a.item_id
+), numbered AS MATERIALIZED (
+    SELECT item_id, submitted_at, md5_number_lower($route_id || item_id) AS draw,
+           (epoch_us(submitted_at) - epoch_us($since::TIMESTAMPTZ)) // 604800000000 AS week
+    FROM answered
+), least AS (
+    SELECT week, min(draw, $least) AS draws FROM numbered GROUP BY week
+)
+SELECT d.item_id, d.submitted_at, l.item_id IS NOT NULL AS labelled, l.correct
+FROM numbered d JOIN least w USING (week)
 LEFT JOIN audit_label l ON l.route_id = $route_id AND l.item_id = d.item_id
-QUALIFY d.draw < $share
-     OR (d.week < floor(epoch($now::TIMESTAMPTZ - $since::TIMESTAMPTZ) / 604800)
-         AND row_number() OVER (PARTITION BY d.week ORDER BY d.draw, d.item_id) <= $least)
+WHERE d.draw < $share * 18446744073709551616::DOUBLE
+   OR (d.draw <= w.draws[-1]
+       AND d.week < (epoch_us($now::TIMESTAMPTZ) - epoch_us($since::TIMESTAMPTZ)) // 604800000000)
 ORDER BY d.submitted_at, d.draw, d.item_id
+
+-- name: jobs_over
+-- How many jobs of work of a model gave results.
+SELECT count(*) AS jobs FROM job WHERE state = 'done' AND model = $model AND trial_id IS NULL
 
 -- name: put_audit_labels
 -- Labels of the watch; who looks again corrects what was said before.
@@ -156,7 +205,6 @@ WHERE a.outcome = 'succeeded' AND a.job_id NOT IN (SELECT job_id FROM job WHERE 
   AND CASE WHEN a.submitted_at < $since THEN a.class_id = $class_id AND a.model = $from_model
            ELSE r.route_id = $route_id AND a.model = $model END
 
--- name: candidate_shares
--- The labels of a candidate and how many of them say right.
-SELECT count(*) AS labels, count(*) FILTER (correct) AS correct
-FROM label WHERE trial_id = $trial_id AND candidate = $candidate AND correct IS NOT NULL
+-- name: audit_counts
+-- How many answers were told right from wrong since a switch, and how many of them are right.
+SELECT count(correct) AS labels, count(*) FILTER (correct) AS correct FROM audit_label WHERE route_id = $route_id

@@ -17,6 +17,16 @@ ORDER BY t.created_at DESC, t.trial_id
 -- Trials that go on.
 SELECT trial_id FROM trial WHERE closed_at IS NULL ORDER BY created_at, trial_id
 
+-- name: earlier_trials
+-- How many earlier trials there were of the models of this one, for the same class.
+SELECT mine.model, count(*) AS trials
+FROM trial t
+JOIN trial_candidate mine ON mine.trial_id = t.trial_id AND mine.part = 'candidate'
+JOIN trial e ON e.class_id = t.class_id AND (e.created_at, e.trial_id) < (t.created_at, t.trial_id)
+JOIN trial_candidate theirs ON theirs.trial_id = e.trial_id AND theirs.part = 'candidate' AND theirs.model = mine.model
+WHERE t.trial_id = $trial_id
+GROUP BY mine.model
+
 -- name: class_population
 -- The items of a class of which a copy can be made, with what a sample is spread over.
 SELECT i.item_id, i.import_id, i.depths[-1] AS chars,
@@ -33,11 +43,14 @@ WHERE (class_id = $text OR name = $text)
 ORDER BY class_id <> $text, class_id
 
 -- name: item_payloads
--- Where the parameters of these items lie.
-SELECT item_id, import_id, payload_offset, payload_bytes
-FROM item
-WHERE item_id IN (SELECT unnest($item_ids::VARCHAR[])) AND payload_offset IS NOT NULL
-ORDER BY import_id, payload_offset
+-- Where the parameters of these items lie as their owners sent them: a route adapts those, so what it sends today, and
+-- would send of another model, is made of them too.
+SELECT i.item_id, i.import_id, coalesce(r.payload_offset, i.payload_offset) AS payload_offset,
+       coalesce(r.payload_bytes, i.payload_bytes) AS payload_bytes
+FROM item i
+LEFT JOIN routed_item r USING (item_id)
+WHERE i.item_id IN (SELECT unnest($item_ids::VARCHAR[])) AND i.payload_offset IS NOT NULL
+ORDER BY i.import_id, payload_offset
 
 -- name: trial_items
 -- The sample of a trial in the order in which it is used.
@@ -78,9 +91,10 @@ SELECT (SELECT coalesce(sum(a.cost_usd), 0) FROM attempt a JOIN job j USING (job
 FROM job_expected
 WHERE trial_id = $trial_id AND NOT list_contains($over::VARCHAR[], state)
 
--- name: mean_outputs
--- Mean output of each class's answers so far.
-SELECT class_id, avg(output_tokens) AS output_tokens FROM attempt WHERE outcome = 'succeeded' GROUP BY class_id
+-- name: answer_lengths
+-- The answers of each class so far, their mean length and the longest of them.
+SELECT class_id, avg(output_tokens) AS output_tokens, count(output_tokens) AS answers, max(output_tokens) AS longest
+FROM attempt WHERE outcome = 'succeeded' GROUP BY class_id
 
 -- name: trial_canaries
 -- Bodies of a trial that are held since their primer came to nothing; not those that the account did not take.
