@@ -162,6 +162,8 @@ def _price(made: RouteDone) -> None:
     if made.usd_before is not None and made.usd_after is not None:
         before, after = formats.money(made.usd_before), formats.money(made.usd_after)
         st.markdown(say("route.price", before=before, after=after))
+    if made.dearer:
+        st.warning(say("route.dearer", to=made.to_model), icon=":material/trending_up:")
 
 
 def _moved(made: RouteDone) -> None:

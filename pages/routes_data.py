@@ -21,15 +21,20 @@ from pages.session import workspace
 
 
 def classes() -> tuple[ClassRoute, ...]:
-    """Where each class stands; worked out again when the store moves on, and every hour for its prices."""
+    """Where each class stands; worked out again with what waits and what is known of it, and every hour."""
     opened = workspace()
-    return _classes(opened, str(opened.folder), opened.store.version, hour())
+    return _classes(opened, str(opened.folder), _known(), hour())
 
 
 def alarms() -> tuple[Alarm, ...]:
     """What is to be looked at after a switch, or before a model retires."""
     opened = workspace()
-    return _alarms(opened, str(opened.folder), opened.store.version, hour())
+    return _alarms(opened, str(opened.folder), _known(), hour())
+
+
+def _known() -> str:
+    """What waits and what is known of it, as one value: while jobs move on, only their results change it."""
+    return f"{data.waiting()}/{data.read('routing_fingerprint')['fingerprint'][0]}"
 
 
 def listed() -> tuple[TrialStanding, ...]:
@@ -127,12 +132,12 @@ def hour() -> str:
 
 # The arguments after the first make the key: two workspaces, or two states of one, never share an answer.
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _classes(_workspace: Workspace, folder: str, version: int, hour: str) -> tuple[ClassRoute, ...]:
+def _classes(_workspace: Workspace, folder: str, known: str, hour: str) -> tuple[ClassRoute, ...]:
     return routes.class_routes(_workspace, now=formats.now())
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _alarms(_workspace: Workspace, folder: str, version: int, hour: str) -> tuple[Alarm, ...]:
+def _alarms(_workspace: Workspace, folder: str, known: str, hour: str) -> tuple[Alarm, ...]:
     return routes.route_alarms(_workspace, now=formats.now())
 
 

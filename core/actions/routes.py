@@ -20,6 +20,7 @@ from core.prices import UnknownModel
 from core.requests.adapting import Change
 from core.routing.verdict import Ruling
 from core.routing.whole_cost import tier_costs
+from core.sizing.evidence import Evidence
 from core.trials.class_routes import NOTICE, ClassRoute, RouteState, stand
 from core.trials.homes import home_classes, home_of, places_of, route_of
 from core.trials.trial import trials
@@ -65,6 +66,11 @@ class RouteDone:
         """Whether a trial proves that the model clears its bar."""
         return self.trial_id is not None
 
+    @property
+    def dearer(self) -> bool:
+        """Whether it surely saves nothing: what waits would cost more."""
+        return self.usd_before is not None and self.usd_after is not None and self.usd_after > self.usd_before
+
 
 @dataclass(frozen=True, kw_only=True)
 class Alarm:
@@ -84,7 +90,8 @@ class Alarm:
 
 def class_routes(workspace: Workspace, *, now: datetime) -> tuple[ClassRoute, ...]:
     """Where each class with work in the last 30 days, or waiting, or with a route, stands; dearest first."""
-    return _stand(workspace, watches(workspace, now=now), now)
+    lines = _stand(workspace, watches(workspace, now=now), now)
+    return _with_savings(workspace, lines, lines, now)
 
 
 def watches(workspace: Workspace, *, now: datetime) -> tuple[Watch, ...]:
@@ -100,6 +107,7 @@ def route_alarms(workspace: Workspace, *, now: datetime) -> tuple[Alarm, ...]:
     proven savings that nobody takes."""
     watched = watches(workspace, now=now)
     lines = _stand(workspace, watched, now)
+    lines = _with_savings(workspace, lines, [line for line in lines if line.state is RouteState.CERTIFIED], now)
     by_class = {each.route.class_id: each for each in watched if each.alarm}
     found = [alarm for line in lines for alarm in _alarms(workspace, line, by_class.get(line.class_id), now)]
     return tuple(sorted(found, key=lambda alarm: -(alarm.usd_month or 0)))
@@ -166,7 +174,7 @@ def withdraw_route(workspace: Workspace, class_id: str, *, now: datetime, dry_ru
 def _stand(workspace: Workspace, watched: Iterable[Watch], now: datetime) -> tuple[ClassRoute, ...]:
     # Fewer usable answers are raised, but refute nothing: a certificate counts those among the wrong ones.
     alarms = {each.route.route_id: each.alarm for each in watched if each.alarm and each.kind == "failing"}
-    lines = stand(
+    return stand(
         workspace.store.query("class_work", now=now).iter_rows(named=True),
         home_classes(workspace.store),
         all_routes(workspace.store, applied=True),
@@ -176,20 +184,25 @@ def _stand(workspace: Workspace, watched: Iterable[Watch], now: datetime) -> tup
         book=workspace.book,
         now=now,
     )
+
+
+def _with_savings(
+    workspace: Workspace, lines: tuple[ClassRoute, ...], wanted: Iterable[ClassRoute], now: datetime
+) -> tuple[ClassRoute, ...]:
+    """The lines with what moving would save on what waits, for the largest of those wanted that were never sent."""
     fresh = [
-        line for line in lines if line.best_model and line.waiting and not line.items_month and not line.routed_from
+        line for line in wanted if line.best_model and line.waiting and not line.items_month and not line.routed_from
     ]
-    largest = sorted(fresh, key=lambda line: -line.waiting)[:_MOST_PRICED]
-    saving = {line.class_id: _saving(workspace, line, now) for line in largest}
+    if not fresh:
+        return lines
+    evidence = known_of(workspace.store, workspace.gateway, workspace.settings, now=now)
+    saving: dict[str, Decimal | None] = {}
+    for line in sorted(fresh, key=lambda line: -line.waiting)[:_MOST_PRICED]:
+        before, after = _prices(workspace, line.class_id, line.model, str(line.best_model), now, evidence=evidence)
+        saving[line.class_id] = None if before is None or after is None else before - after
     return tuple(
         replace(line, saving_month_usd=saving[line.class_id]) if line.class_id in saving else line for line in lines
     )
-
-
-def _saving(workspace: Workspace, line: ClassRoute, now: datetime) -> Decimal | None:
-    """What the model to move to would save on what waits."""
-    before, after = _prices(workspace, line.class_id, line.model, str(line.best_model), now)
-    return None if before is None or after is None else before - after
 
 
 def _apply(
@@ -253,9 +266,9 @@ def _proof(workspace: Workspace, home: str, model: str, trial_id: str | None) ->
 
 
 def _prices(
-    workspace: Workspace, home: str, today: str, model: str, now: datetime
+    workspace: Workspace, home: str, today: str, model: str, now: datetime, *, evidence: Evidence | None = None
 ) -> tuple[Decimal | None, Decimal | None]:
-    """What the waiting items of a class are expected to cost on two models."""
+    """What the waiting items of a class are expected to cost on two models, by what was learned unless it is given."""
     store, folder, book, settings = workspace.store, workspace.folder, workspace.book, workspace.settings
     places = places_of(store, home)
     backlog = waiting_items(store, folder, book, simulated=workspace.gateway.simulated, class_ids=places)
@@ -263,7 +276,7 @@ def _prices(
     backlog = backlog.filter(~pl.col("item_id").is_in(others.implode()))
     if backlog.is_empty():
         return None, None
-    evidence = known_of(store, workspace.gateway, settings, now=now)
+    evidence = evidence or known_of(store, workspace.gateway, settings, now=now)
     sums: list[float | None] = [0.0, 0.0]
     for _, items in backlog.group_by("class_id", maintain_order=True):
         tiers = tier_costs(

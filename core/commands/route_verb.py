@@ -144,6 +144,7 @@ def _done(done: routes.RouteDone, *, dry_run: bool) -> Document:
     document = asdict(done)
     before, after = document.pop("usd_before"), document.pop("usd_after")
     document["changes"] = [change.said for change in done.changes]
+    document["notes"] = [f"On {done.to_model} what waits is expected to cost more, not less."] if done.dearer else []
     return document | {"before_usd": before, "after_usd": after, "certified": done.certified, "dry_run": dry_run}
 
 

@@ -31,7 +31,9 @@ def test_a_class_is_routed_and_taken_back(call: Call, say: Call, requests_file: 
     refused = call("route", "apply", alpha["class_id"], HAIKU, code=1)
     assert refused["error"].startswith("No trial of this class proves")
     shown = call("route", "apply", alpha["class_id"], HAIKU, "--uncertified", "--dry-run")
-    assert (shown["items"], shown["certified"], shown["dry_run"]) == (12, False, True)
+    assert (shown["items"], shown["certified"], shown["dry_run"], shown["notes"]) == (12, False, True, [])
+    dearer = say("route", "apply", alpha["class_id"], "claude-opus-5-5", "--uncertified", "--dry-run")
+    assert "On claude-opus-5-5 what waits is expected to cost more, not less." in dearer
     assert call("route")["routes"] == listed
 
     done = call("route", "apply", alpha["class_id"], HAIKU, "--uncertified")

@@ -166,7 +166,8 @@ def test_what_is_not_proven_is_moved_only_on_a_persons_word(desk: Desk, enter: C
     app = enter(**{"class": desk.class_id})
     app.session_state["route-apply"] = (desk.class_id, "claude-opus-5-5")
     app.run()
-    assert "No trial proves" in app.warning[0].value
+    assert any("No trial proves" in one.value for one in app.warning)
+    assert any("it costs more, not less" in one.value for one in app.warning)
     assert app.button(key="route-confirm").disabled
     app.checkbox(key="route-anyway").check().run()
     sound(app.button(key="route-confirm").click().run())

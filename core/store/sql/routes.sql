@@ -208,3 +208,11 @@ WHERE a.outcome = 'succeeded' AND a.job_id NOT IN (SELECT job_id FROM job WHERE 
 -- name: audit_counts
 -- How many answers were told right from wrong since a switch, and how many of them are right.
 SELECT count(correct) AS labels, count(*) FILTER (correct) AS correct FROM audit_label WHERE route_id = $route_id
+
+-- name: routing_fingerprint
+-- One value for all that is known of routes, trials and results: it moves with these, and with nothing else.
+SELECT concat_ws('/', (SELECT count(*) FROM job WHERE ingested_at IS NOT NULL),
+                 (SELECT count(*) + count(withdrawn_at) FROM route),
+                 (SELECT coalesce(bit_xor(hash(trial_id, state, reason)), 0) FROM trial),
+                 (SELECT concat(count(*), max(labelled_at)) FROM label),
+                 (SELECT concat(count(*), max(labelled_at)) FROM audit_label)) AS fingerprint
