@@ -15,7 +15,19 @@ from pages import session
 _MAIN = Path(__file__).resolve().parent.parent / "pages" / "main.py"
 _ROUNDS = 15
 _GOAL_SECONDS = 0.1
-_PAGES = ("overview.py", "backlog.py", "classes.py", "jobs.py", "results.py", "trends.py", "audit.py")
+_PAGES = (
+    "overview.py",
+    "backlog.py",
+    "sizing.py",
+    "routing.py",
+    "classes.py",
+    "jobs.py",
+    "schedule.py",
+    "results.py",
+    "trends.py",
+    "what_if.py",
+    "audit.py",
+)
 
 
 def measure() -> list[Ratio]:
