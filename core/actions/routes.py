@@ -1,6 +1,6 @@
 """Routing classes: where each stands, moving its work to a model that was proven, taking that back, and the watch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -151,7 +151,7 @@ def withdraw_route(workspace: Workspace, class_id: str, *, now: datetime, dry_ru
     """
     home = home_of(workspace.store, class_id)
     route = route_of(workspace.store, class_id)
-    usd_before, usd_after = _prices(workspace, home, route.model, route.from_model, now)
+    usd_before, usd_after = _expected(workspace, home, (route.model, route.from_model), now)
 
     def change() -> Withdrawn:
         return withdraw(workspace.store, home, now=now, by=workspace.actor.name, dry_run=dry_run)
@@ -195,10 +195,13 @@ def _with_savings(
     ]
     if not fresh:
         return lines
+    largest = sorted(fresh, key=lambda line: -line.waiting)[:_MOST_PRICED]
+    waiting = _waiting(workspace, [line.class_id for line in largest])
     evidence = known_of(workspace.store, workspace.gateway, workspace.settings, now=now)
     saving: dict[str, Decimal | None] = {}
-    for line in sorted(fresh, key=lambda line: -line.waiting)[:_MOST_PRICED]:
-        before, after = _prices(workspace, line.class_id, line.model, str(line.best_model), now, evidence=evidence)
+    for line in largest:
+        models = line.model, str(line.best_model)
+        before, after = _prices(workspace, waiting[line.class_id], models, evidence, now=now)
         saving[line.class_id] = None if before is None or after is None else before - after
     return tuple(
         replace(line, saving_month_usd=saving[line.class_id]) if line.class_id in saving else line for line in lines
@@ -225,7 +228,7 @@ def _apply(
     proof = _proof(workspace, home, to.id, trial_id)
     if proof is None and not uncertified:
         raise NotCertified(model=to.id, trial=trial_id)
-    usd_before, usd_after = _prices(workspace, home, today, to.id, now)
+    usd_before, usd_after = _expected(workspace, home, (today, to.id), now)
     by = workspace.actor.name
     route = new_route(home, from_model=own, to=to.id, trial_id=proof, now=now, by=by)
 
@@ -265,23 +268,41 @@ def _proof(workspace: Workspace, home: str, model: str, trial_id: str | None) ->
     return None
 
 
-def _prices(
-    workspace: Workspace, home: str, today: str, model: str, now: datetime, *, evidence: Evidence | None = None
+def _expected(
+    workspace: Workspace, home: str, models: tuple[str, str], now: datetime
 ) -> tuple[Decimal | None, Decimal | None]:
-    """What the waiting items of a class are expected to cost on two models, by what was learned unless it is given."""
-    store, folder, book, settings = workspace.store, workspace.folder, workspace.book, workspace.settings
-    places = places_of(store, home)
-    backlog = waiting_items(store, folder, book, simulated=workspace.gateway.simulated, class_ids=places)
-    others = store.query("others_waiting", class_id=home, places=sorted(places))["item_id"]
-    backlog = backlog.filter(~pl.col("item_id").is_in(others.implode()))
+    """What the waiting items of a class are expected to cost on two models."""
+    evidence = known_of(workspace.store, workspace.gateway, workspace.settings, now=now)
+    return _prices(workspace, _waiting(workspace, [home])[home], models, evidence, now=now)
+
+
+def _waiting(workspace: Workspace, homes: Sequence[str]) -> dict[str, pl.DataFrame]:
+    """What waits of each class as its owner sends it, wherever it is routed, as `waiting_items` has it."""
+    store, simulated = workspace.store, workspace.gateway.simulated
+    places = {home: places_of(store, home) for home in homes}
+    every = set().union(*places.values())
+    backlog = waiting_items(store, workspace.folder, workspace.book, simulated=simulated, class_ids=every)
+    if backlog.is_empty():
+        return dict.fromkeys(homes, backlog)
+    others = {
+        home: store.query("others_waiting", class_id=home, places=sorted(of))["item_id"] for home, of in places.items()
+    }
+    return {
+        home: backlog.filter(pl.col("class_id").is_in(sorted(of)), ~pl.col("item_id").is_in(others[home].implode()))
+        for home, of in places.items()
+    }
+
+
+def _prices(
+    workspace: Workspace, backlog: pl.DataFrame, models: tuple[str, str], evidence: Evidence, *, now: datetime
+) -> tuple[Decimal | None, Decimal | None]:
+    """What these waiting items are expected to cost on two models."""
     if backlog.is_empty():
         return None, None
-    evidence = evidence or known_of(store, workspace.gateway, settings, now=now)
+    book, settings = workspace.book, workspace.settings
     sums: list[float | None] = [0.0, 0.0]
     for _, items in backlog.group_by("class_id", maintain_order=True):
-        tiers = tier_costs(
-            items, (today, model), qualities={}, book=book, settings=settings, now=now, evidence=evidence
-        )
+        tiers = tier_costs(items, models, qualities={}, book=book, settings=settings, now=now, evidence=evidence)
         for place, tier in enumerate(tiers):
             before = sums[place]
             sums[place] = None if before is None or tier.item_usd is None else before + tier.item_usd * items.height

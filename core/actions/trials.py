@@ -133,7 +133,7 @@ def preview_trial(workspace: Workspace, ask: TrialAsk, *, now: datetime) -> Tria
 
     Nothing is stored. Raises `TrialRefused`, `BadGrader`, `GoldUnusable` and `UnknownModel`.
     """
-    rounds = _rounds(workspace)
+    rounds = workspace.worker.trials.rounds
     prepared = prepare(rounds, ask, now=now, by=workspace.actor.name)
     draft = prepared.draft
     return TrialPreview(
@@ -161,7 +161,7 @@ def start_trial(
     `confirmed` as in `submit`, of the first round; later rounds wait where they go over a budget of the workspace, and
     all rounds together stay within the trial's own. Raises what `preview_trial` raises, `OverBudget`, `SendingStopped`.
     """
-    rounds = _rounds(workspace)
+    rounds = workspace.worker.trials.rounds
     prepared = prepare(rounds, ask, now=now, by=workspace.actor.name)
     allowance = allowance_of(workspace, now=now, confirmed=confirmed, dry_run=dry_run)
     made = workspace.worker.trials.start(prepared, allowance)
@@ -291,16 +291,6 @@ def _preview(rounds: Rounds, prepared: Prepared, one: Entrant, now: datetime) ->
         total_usd=None if usd is None or needed is None else usd * needed / items,
         changes=one.changes,
         why_not=prepared.unfit.get(one.model),
-    )
-
-
-def _rounds(workspace: Workspace) -> Rounds:
-    return Rounds(
-        store=workspace.store,
-        folder=workspace.folder,
-        gateway=workspace.gateway,
-        book=workspace.book,
-        settings=workspace.settings,
     )
 
 

@@ -51,7 +51,7 @@ class Trials:
     """
 
     def __init__(self, rounds: Rounds, turn: Lock) -> None:
-        self._rounds = rounds
+        self.rounds = rounds
         self._turn = turn
         self._requests = Requests(rounds.store, rounds.folder, rounds.book)
         self._looked: tuple[int, datetime] | None = None
@@ -60,14 +60,14 @@ class Trials:
     def start(self, prepared: Prepared, allowance: Allowance) -> Recorded:
         """Store a trial with its first round. Raises what `record_plan` raises; then there is no trial."""
         with self._turn:  # what is written to the disk just now must not be taken for something forgotten
-            return start(self._rounds, prepared, allowance)
+            return start(self.rounds, prepared, allowance)
 
     def standing(self, trial: Trial, *, by: str) -> TrialStanding:
         """How a trial stands, for the person who looks; of one that is over, and costs nothing more, as it was."""
         known = self._over.get((trial.trial_id, by))
         if known is None:
-            known = standing_of(self._rounds, trial, by=by)
-            if not trial.open and not self._rounds.spending(trial.trial_id).under_way:
+            known = standing_of(self.rounds, trial, by=by)
+            if not trial.open and not self.rounds.spending(trial.trial_id).under_way:
                 self._over[trial.trial_id, by] = known
         return known
 
@@ -78,12 +78,12 @@ class Trials:
 
     def keep(self, *, now: datetime) -> None:
         """Take every open trial one step on, in the worker's turn; costs nothing while nothing was written."""
-        store = self._rounds.store
+        store = self.rounds.store
         version = store.version
         if self._looked is not None and self._looked[0] == version and now - self._looked[1] < _REST:
             return
         for trial_id in store.query("open_trials")["trial_id"]:
-            trial = trial_of(store, self._rounds.folder, trial_id)
+            trial = trial_of(store, self.rounds.folder, trial_id)
             try:
                 self._step(trial, now)
             except (RoundTaken, PlanOutdated):
@@ -97,11 +97,11 @@ class Trials:
         self._looked = (version, now)
 
     def _step(self, trial: Trial, now: datetime) -> None:
-        sheet = Sheet.read(self._rounds.store, trial)
+        sheet = Sheet.read(self.rounds.store, trial)
         labels = self._grade(sheet, now)
         if labels is None:
             return
-        spending = self._rounds.spending(trial.trial_id)
+        spending = self.rounds.spending(trial.trial_id)
         if spending.under_way:
             self._keep_waiting(trial, spending, now)
             return
@@ -109,7 +109,7 @@ class Trials:
 
     def _grade(self, sheet: Sheet, now: datetime) -> pl.DataFrame | None:
         """Store labels of what came back; all labels then, or None where more is left to grade at the next look."""
-        store, trial = self._rounds.store, sheet.trial
+        store, trial = self.rounds.store, sheet.trial
         new = new_labels(sheet, labels_of(store, trial.trial_id), gold_of(trial.folder, trial.trial_id), now=now)
         if new.is_empty():
             return labels_of(store, trial.trial_id)
@@ -163,7 +163,7 @@ class Trials:
         except _NoRoom:
             if spending.held == spending.under_way:
                 end = partial(end_trial, trial_id=trial.trial_id, state=TrialState.SPENT, reason=_SPENT, now=now)
-                self._rounds.store.write(end)
+                self.rounds.store.write(end)
                 self._forget_gold(trial)
                 return
         self._say(trial, trial.state, _HELD if held else None)
@@ -173,7 +173,7 @@ class Trials:
 
         They go without marks. False where a job is held by the account. Raises `_NoRoom`.
         """
-        allowance = Allowance(settings=self._rounds.settings, now=now, by=trial.created_by)
+        allowance = Allowance(settings=self.rounds.settings, now=now, by=trial.created_by)
 
         def let_go(tx: Transaction) -> bool:
             jobs = tx.run("trial_canaries", trial_id=trial.trial_id)
@@ -185,7 +185,7 @@ class Trials:
                 raise _NoRoom
             return bool(jobs)
 
-        return self._rounds.store.write(let_go)
+        return self.rounds.store.write(let_go)
 
     def _unlabelled(self, sheet: Sheet, labels: pl.DataFrame, undecided: set[int]) -> int:
         """Pairs that nobody labelled yet."""
@@ -194,7 +194,7 @@ class Trials:
 
     def _send(self, sheet: Sheet, write: Callable[[float], list[bytes]], room: Decimal, now: datetime) -> None:
         """Send as much of a round as the trial's budget allows; nothing at all closes it."""
-        trial, rounds = sheet.trial, self._rounds
+        trial, rounds = sheet.trial, self.rounds
         try:
             draft = rounds.fitted(write, room, now=now)
         except NothingToPlan:
@@ -211,15 +211,15 @@ class Trials:
         """Write down how a trial stands, where that is new."""
         if (state, reason) != (trial.state, trial.reason):
             values: dict[str, Any] = {"state": state, "reason": reason, "closed_at": None}
-            self._rounds.store.write(lambda tx: tx.run("set_trial_state", trial_id=trial.trial_id, **values))
+            self.rounds.store.write(lambda tx: tx.run("set_trial_state", trial_id=trial.trial_id, **values))
 
     def _close(self, trial: Trial, state: TrialState, reason: str | None, now: datetime) -> None:
         values: dict[str, Any] = {"state": state, "reason": reason, "closed_at": now}
-        self._rounds.store.write(lambda tx: tx.run("set_trial_state", trial_id=trial.trial_id, **values))
+        self.rounds.store.write(lambda tx: tx.run("set_trial_state", trial_id=trial.trial_id, **values))
         self._forget_gold(trial)
 
     def _forget_gold(self, trial: Trial) -> None:
-        if self._rounds.store.metadata_only:
+        if self.rounds.store.metadata_only:
             forget_gold(trial.folder, trial.trial_id)
 
 
