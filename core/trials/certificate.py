@@ -19,10 +19,9 @@ from core.grading import described
 from core.prices import PriceBook, UnknownModel, UnpricedModel
 from core.routing.verdict import Bar, Ruling, Tally, Verdict
 from core.store import Store
-from core.trials.homes import home_classes
 from core.trials.labelling import GRADER
 from core.trials.standing import TrialStanding
-from core.trials.trial import Entrant, Trial, trials
+from core.trials.trial import Entrant, Trial
 from core.trials.verdicts import judge_tally, labels_of, outcomes, tally_of, verdict_of
 from core.trials.watch import Watch
 
@@ -70,11 +69,10 @@ class Certificate:
 def issue(store: Store, book: PriceBook, trial: Trial, tried: TrialStanding, watches: Iterable[Watch]) -> Certificate:
     """The certificate of a trial as it stands, with what was seen since its candidates were taken into use.
 
-    `tried`: the same trial with what it cost.
+    `tried`: the same trial with what it cost, and how many there were before it.
     """
     labels = labels_of(store, trial.trial_id)
-    usd = {one.model: one.usd_per_item for one in tried.candidates}
-    before = _tried_before(store, trial)
+    standing = {one.model: one for one in tried.candidates}
     return Certificate(
         body={
             "kind": _KIND,
@@ -99,26 +97,17 @@ def issue(store: Store, book: PriceBook, trial: Trial, tried: TrialStanding, wat
             "reference_model": trial.reference_model,
             "candidates": [
                 _candidate(trial, one, labels)
-                | {"usd_per_item": _usd(usd.get(one.model)), "prices": _prices(book, one.model, trial.created_at)}
-                | {"earlier_trials": before.count(one.model)}
+                | {
+                    "usd_per_item": _usd(standing[one.model].usd_per_item),
+                    "prices": _prices(book, one.model, trial.created_at),
+                    "earlier_trials": standing[one.model].earlier_trials,
+                }
                 for one in trial.candidates
             ],
             "labels": _labellers(labels),
             "watch": [_watch(watch) for watch in watches],
         }
     )
-
-
-def _tried_before(store: Store, trial: Trial) -> list[str]:
-    """The models of earlier trials of this class, once for each: every trial has an error of its own."""
-    homes = home_classes(store)
-    home = homes.get(trial.class_id, trial.class_id)
-    earlier = [
-        other
-        for other in trials(store, trial.folder)
-        if homes.get(other.class_id, other.class_id) == home and other.created_at < trial.created_at
-    ]
-    return [one.model for other in earlier for one in other.candidates]
 
 
 def _bar(bar: Bar) -> Document:

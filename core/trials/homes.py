@@ -21,6 +21,13 @@ def home_classes(store: Store) -> dict[str, str]:
     return dict(found.select("class_id", "home_id").iter_rows())
 
 
+def alike(store: Store, class_id: str) -> list[str]:
+    """Every class whose trials are of the same work as this one's: the one its owner sends, and where that went."""
+    homes = home_classes(store)
+    home = homes.get(class_id, class_id)
+    return [home, *(place for place, of in homes.items() if of == home)]
+
+
 def places_of(store: Store, home: str) -> set[str]:
     """A class as its owner sends it, and every class that items of it were routed into."""
     return {home, *store.query("routed_classes").filter(home_id=home)["class_id"]}

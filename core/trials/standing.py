@@ -12,6 +12,7 @@ from core.routing.cascade import Cascade
 from core.routing.judging import JudgeTally
 from core.routing.verdict import Bar, Tally, Verdict
 from core.trials.asking import JUDGED, Sheet
+from core.trials.homes import alike
 from core.trials.labelling import GRADER
 from core.trials.people import places_to_label
 from core.trials.replies import Fate, Reply
@@ -76,7 +77,8 @@ def standing_of(rounds: Rounds, trial: Trial, *, by: str) -> TrialStanding:
     """How a trial stands, for the person who looks."""
     sheet = Sheet.read(rounds.store, trial)
     labels = labels_of(rounds.store, trial.trial_id)
-    earlier = dict(rounds.store.query("earlier_trials", trial_id=trial.trial_id).iter_rows())
+    of_class = alike(rounds.store, trial.class_id)
+    earlier = dict(rounds.store.query("earlier_trials", trial_id=trial.trial_id, class_ids=of_class).iter_rows())
     return TrialStanding(
         trial_id=trial.trial_id,
         class_id=trial.class_id,

@@ -18,11 +18,11 @@ ORDER BY t.created_at DESC, t.trial_id
 SELECT trial_id FROM trial WHERE closed_at IS NULL ORDER BY created_at, trial_id
 
 -- name: earlier_trials
--- How many earlier trials there were of the models of this one, for the same class.
+-- How many earlier trials there were of the models of this one, for the same class by all its ids.
 SELECT mine.model, count(*) AS trials
 FROM trial t
 JOIN trial_candidate mine ON mine.trial_id = t.trial_id AND mine.part = 'candidate'
-JOIN trial e ON e.class_id = t.class_id AND (e.created_at, e.trial_id) < (t.created_at, t.trial_id)
+JOIN trial e ON list_contains($class_ids::VARCHAR[], e.class_id) AND (e.created_at, e.trial_id) < (t.created_at, t.trial_id)
 JOIN trial_candidate theirs ON theirs.trial_id = e.trial_id AND theirs.part = 'candidate' AND theirs.model = mine.model
 WHERE t.trial_id = $trial_id
 GROUP BY mine.model
