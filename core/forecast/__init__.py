@@ -1,0 +1,1 @@
+"""How much work will come: whole sample paths of the days ahead, each with its own record of past forecasts."""
