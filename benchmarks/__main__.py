@@ -10,12 +10,15 @@ NAMES = (
     "doctor",
     "results",
     "local_server",
+    "pricing",
     "planning",
     "backlog_schedule",
     "pages",
+    "ledger",
     "simulation",
     "sizing_study",
     "certification",
+    "forecasts",
     "routing",
 )
 

@@ -25,7 +25,10 @@ _PAGES = (
     "schedule.py",
     "results.py",
     "trends.py",
+    "savings.py",
     "what_if.py",
+    "prices.py",
+    "reconcile.py",
     "audit.py",
 )
 

@@ -12,19 +12,30 @@ from core.settings import Settings
 from core.store import Store
 
 _KEY = "ANTHROPIC_API_KEY"
+_ADMIN_KEY = "ANTHROPIC_ADMIN_KEY"
 _BASE_URL = "ANTHROPIC_BASE_URL"
 _SECRETS = Path(__file__).resolve().parent.parent / ".streamlit" / "secrets.toml"
 
 
 class KeyUnusable(LotwiseError):
-    """The API key holds a character that no key has, so nothing is sent with it. Copy it anew: ANTHROPIC_API_KEY."""
+    """An API key holds a character that no key has, so nothing is sent with it. Copy it anew: ANTHROPIC_API_KEY, or
+    ANTHROPIC_ADMIN_KEY where that is set."""
 
 
 def api_key(secrets: Path = _SECRETS) -> str | None:
     """The key of the environment, else of `.streamlit/secrets.toml`, else None. Raises `KeyUnusable`."""
-    key = os.environ.get(_KEY, "").strip()
+    return _key(_KEY, secrets)
+
+
+def admin_key(secrets: Path = _SECRETS) -> str | None:
+    """The key that reads the account's reports, from the same places. Raises `KeyUnusable`."""
+    return _key(_ADMIN_KEY, secrets)
+
+
+def _key(name: str, secrets: Path) -> str | None:
+    key = os.environ.get(name, "").strip()
     if not key and secrets.is_file():
-        key = str(tomllib.loads(secrets.read_text()).get(_KEY) or "").strip()
+        key = str(tomllib.loads(secrets.read_text()).get(name) or "").strip()
     # A header that cannot be sent is quoted by the libraries that refuse it.
     if not (key.isascii() and key.isprintable()):
         raise KeyUnusable
@@ -42,7 +53,8 @@ def open_gateway(store: Store, folder: Path, settings: Settings) -> tuple[Gatewa
     if kinds["real"] and not kinds["simulated"] and not key:
         return ClosedGateway(), None
     if key and not kinds["simulated"]:
-        return AnthropicGateway(api_key=key, base_url=os.environ.get(_BASE_URL) or None), None
+        base_url = os.environ.get(_BASE_URL) or None
+        return AnthropicGateway(api_key=key, admin_key=admin_key(), base_url=base_url), None
     options = SandboxOptions(
         seed=settings.sandbox_seed,
         time_scale=settings.sandbox_time_scale,

@@ -17,15 +17,18 @@ from core.handover.handover import Handover
 from core.history.looking_back import LookingBack
 from core.intake.classes import regroup
 from core.intake.imports import ImportReport, import_file
-from core.intake.inbox import inbox_folder, put_away, waiting_files
+from core.intake.inbox import is_in_inbox, put_away, tags_of, waiting_files
 from core.intake.routing import follow_classes, follow_routes
+from core.intake.tags import NO_TAGS, Tags
 from core.intake.token_counts import count_classes
 from core.intake.withdrawal import Leftovers
 from core.jobs.body import clear_bodies
 from core.jobs.canceling import close_called_off
 from core.jobs.forgetting import Forgetting
+from core.jobs.recounting import Recounting
 from core.jobs.results import ResultsBroken
 from core.jobs.settling import Settling, Suspect
+from core.jobs.spent_prompts import SpentPrompts
 from core.jobs.states import JobState
 from core.jobs.steps import ACTIVE, Steps
 from core.prices import PriceBook
@@ -71,6 +74,8 @@ class Worker:
         self._handover = handover
         self._keeping = Keeping(Runs(store=store, folder=folder, gateway=gateway, book=book, settings=settings))
         self._forgetting = Forgetting(store, folder)
+        self._recounting = Recounting(store, folder)
+        self._spent_prompts = SpentPrompts(store)
         self._leftovers = Leftovers(store)
         self._audits = Audits(store, folder, settings, stopwatch=stopwatch)
         self._settling = Settling(
@@ -133,13 +138,19 @@ class Worker:
         self._imports.put(path)
         self.wake()
 
-    def import_now(self, path: Path, *, replace: bool = False) -> ImportReport:
-        """Import a file and find its classes, on the calling thread; `replace` as in `import_file`."""
+    def import_now(self, path: Path, *, replace: bool = False, tags: Tags = NO_TAGS) -> ImportReport:
+        """Import a file and find its classes, on the calling thread; `replace` and `tags` as in `import_file`."""
         with self._turn:
-            report = import_file(self._store, self._folder, path, now=self._clock(), replace=replace)
+            report = import_file(self._store, self._folder, path, now=self._clock(), replace=replace, tags=tags)
             self._regroup()
             follow_routes(self._store, self._folder, self._book, report.import_id, self._regroup)
             return report
+
+    def recount(self) -> None:
+        """Count the results that are to be counted again, on the calling thread."""
+        with self._turn:
+            while self._recounting.step():
+                pass
 
     def readdress(self, change: Callable[[], T]) -> T:
         """Change where waiting items go, on the calling thread, and find their classes anew."""
@@ -148,6 +159,11 @@ class Worker:
             self._regroup()
             self._store.write(follow_classes)
             return done
+
+    def between_steps(self, change: Callable[[], T]) -> T:
+        """Make a change on the calling thread that no step of the worker may see half of."""
+        with self._turn:
+            return change()
 
     def tick(self) -> int:
         """Move everything one step, hand over what is complete; return how many jobs are still under way."""
@@ -179,6 +195,8 @@ class Worker:
                     self._note(job, self.trouble)
             self._watch()
             self._keep_trials()
+            if self._recounting.step() or (jobs.is_empty() and self._spent_prompts.step(now=self._clock())):
+                self._wake.set()
             if self._settings.metadata_only:
                 self._forgetting.forget()
         self._handover.feed(now=self._clock(), patient=True, stop=self._stopping.is_set)
@@ -269,15 +287,16 @@ class Worker:
 
     def _try_import(self, path: Path) -> None:
         try:
-            if path.parent == inbox_folder(self._folder):
+            from_inbox = is_in_inbox(self._folder, path)
+            if from_inbox:
                 within(self._folder, path)
-            report = self.import_now(path)
+            report = self.import_now(path, tags=tags_of(self._folder, path) if from_inbox else NO_TAGS)
         except LotwiseError as error:
             _log.warning("%s: %s", path.name, error)
             self._import_trouble = str(error)
             return
         self._import_trouble = None
-        if path.parent == inbox_folder(self._folder):
+        if from_inbox:
             about: dict[str, Any] = {"name": path.name, "import_id": report.import_id, "added": report.added}
             self._store.write(lambda tx: note(tx, "import", **about))
             if self._settings.metadata_only and not report.torn:

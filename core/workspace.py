@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Self
 
 from core.account import open_gateway
+from core.billing.ledger import price_what_is_known
+from core.billing.terms import effective_book
 from core.confinement import make_private
 from core.gateway import Gateway
 from core.handover.handover import Handover
 from core.loopback import LoopbackServer
-from core.prices import PriceBook
 from core.roles import Actor, local_user
 from core.settings import Settings
 from core.store import Store
@@ -50,7 +51,8 @@ class Workspace:
         self.folder = folder
         self.store = store
         self.settings = settings
-        self.book = PriceBook.load()
+        self.book = effective_book(store)
+        price_what_is_known(store, self.book)
         self.actor = local_user()
         self._api: LoopbackServer | None = None
         self._sandbox: LoopbackServer | None = None

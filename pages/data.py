@@ -249,20 +249,6 @@ def caching_totals() -> dict[str, Any]:
     )
 
 
-def totals(days: pl.DataFrame) -> dict[str, Any]:
-    """All rows of `trend_days` as one, with the ratios of the sums; null where nothing is known."""
-    sums = days.select(
-        pl.col("units", "attempts", "reruns", "cost_usd", "wasted_usd").sum(),
-        read=pl.col("cache_read_tokens").sum(),
-        cached=(pl.col("cache_read_tokens") + pl.col("cache_write_tokens")).sum(),
-    )
-    cost = pl.col("cost_usd").cast(pl.Float64)
-    return sums.with_columns(
-        unit_cost_usd=pl.when(pl.col("units") > 0).then(cost / pl.col("units")),
-        hit_rate=pl.when(pl.col("cached") > 0).then(pl.col("read") / pl.col("cached")),
-    ).row(0, named=True)
-
-
 def models() -> list[str]:
     """Every model that ran a job, for the filters."""
     return read("model_names")["model"].to_list()

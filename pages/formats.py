@@ -33,7 +33,7 @@ def percent(share: Number | None, *, signed: bool = False) -> str:
     """A share of one as a percentage: 0.873 is 87.3 %."""
     if share is None:
         return UNKNOWN
-    return f"{share * 100:{'+' if signed else ''}.1f}%"
+    return f"{share * 100:{'+' if signed else ''},.1f}%"
 
 
 def chance(share: Number | None) -> str:
@@ -71,7 +71,7 @@ def span(seconds: Number | None) -> str:
 
 def moment(at: datetime | None) -> str:
     """A stored instant in the reader's time zone."""
-    return UNKNOWN if at is None else f"{at.astimezone(zone()):%d %b %Y, %H:%M}"
+    return UNKNOWN if at is None else f"{at.astimezone(zone()):%-d %b %Y, %H:%M}"
 
 
 def clock(at: datetime | None) -> str:

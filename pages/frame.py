@@ -15,6 +15,11 @@ from pages.session import visitor, workspace
 from pages.words import literal, plain, say
 
 _DRAWN = "drawn-version"
+_CHOSEN = (
+    "[data-testid=stSliderThumbValue]",
+    "[data-testid=stButtonGroup] button[data-selected=true]",
+    "[data-testid=stTab][aria-selected=true]",
+)
 
 
 @contextmanager
@@ -62,9 +67,9 @@ def _for_operators(options: dict[str, Any]) -> dict[str, Any]:
     return options | {"disabled": True, "help": say("sign_in.viewer_help")}
 
 
-def legible_sliders() -> None:
-    """Write the values of this page's sliders as its text: in the primary colour they are too faint on dark ground."""
-    st.html("<style>[data-testid=stSliderThumbValue] { color: inherit; }</style>")
+def legible_controls() -> None:
+    """Write what is chosen as the page's text: in the primary colour it is too faint on dark ground for WCAG AA."""
+    st.html(f"<style>{', '.join(_CHOSEN)} {{ color: inherit !important; }}</style>")
 
 
 def empty(name: str, *, page: str | None = None) -> None:
@@ -86,12 +91,13 @@ def metric(
     line: pl.Series | None = None,
 ) -> None:
     """One figure on a card; `good` says which way is good news, `note` what the change is against."""
+    moved = delta not in {None, 0}
     st.metric(
         say(key),
         value.replace("$", "\\$"),
-        delta if delta is not None else note,
-        delta_color="off" if delta is None or good is None else "normal" if good == "up" else "inverse",
-        delta_arrow="off" if delta is None else "auto",
+        plain("app.unchanged") if delta == 0 else delta if delta is not None else note,
+        delta_color="off" if not moved or good is None else "normal" if good == "up" else "inverse",
+        delta_arrow="auto" if moved else "off",
         delta_description=note if delta is not None else None,
         help=say(f"{key}_help"),
         border=True,

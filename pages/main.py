@@ -21,8 +21,11 @@ page = st.navigation(
         st.Page("schedule.py", title=say("nav.schedule"), help=say("nav.schedule_help")),
         st.Page("results.py", title=say("nav.results"), help=say("nav.results_help")),
         st.Page("trends.py", title=say("nav.trends"), help=say("nav.trends_help")),
+        st.Page("savings.py", title=say("nav.savings"), help=say("nav.savings_help")),
         st.Page("what_if.py", title=say("nav.what_if"), help=say("nav.what_if_help")),
         st.Page("history.py", title=say("nav.history"), help=say("nav.history_help")),
+        st.Page("prices.py", title=say("nav.prices"), help=say("nav.prices_help")),
+        st.Page("reconcile.py", title=say("nav.reconcile"), help=say("nav.reconcile_help")),
         st.Page("audit.py", title=say("nav.audit"), help=say("nav.audit_help")),
     ],
     position="top" if refusal is None else "hidden",
@@ -40,6 +43,7 @@ except LotwiseError as error:
     st.button(say("app.try_again"), icon=":material/refresh:", key="try-again")
     st.stop()
 
+frame.legible_controls()
 stop.banner()
 if trouble := workspace().worker.trouble:
     st.warning(literal(trouble), title=say("app.trouble_title"), icon=":material/sync_problem:")

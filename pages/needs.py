@@ -9,7 +9,7 @@ import streamlit as st
 from core.errors import LotwiseError
 from core.planning.needs import Needs
 from core.schedule.deadlines import parse
-from pages import formats, frame
+from pages import formats
 from pages.session import workspace
 from pages.words import literal, plain, say, term
 
@@ -28,7 +28,6 @@ _STEP = timedelta(minutes=5)
 
 def ask() -> Needs:
     """Draw the inputs and return what they say; without a deadline where what was typed is none."""
-    frame.legible_sliders()
     with st.container(border=True, key="needs"):
         with st.grid(3, min_column_width=240, gap="medium"):
             due = st.radio(

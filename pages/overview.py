@@ -1,14 +1,16 @@
-"""Overview: what a usable item costs, why it moved, and what to do next, in five seconds."""
+"""Overview: what a usable item costs, what to do next, and what needs a person, in five seconds."""
 
 from datetime import timedelta
 
 import streamlit as st
 
-from pages import data, formats, frame, next_steps, pictures
-from pages.session import workspace
+from core.charts import MARK
+from core.trends.totals import in_one_unit, unit_of
+from pages import attention, data, formats, frame, headline, movements_data, next_steps, pictures
 from pages.words import say
 
 TREND_DAYS = 90
+_CHART = "overview-unit-cost"
 
 frame.title("overview")
 today = formats.now().date()
@@ -18,62 +20,46 @@ if not standing["jobs"] and not standing["backlog_items"]:
     frame.empty("overview", page="backlog.py")
     st.stop()
 
-head = data.row("headline", today=today) or {}
-days = data.read("trend_days", first=today - timedelta(days=TREND_DAYS), last=today, class_name=None, model=None)
-recent = data.read("rolling_month", today=today)
-versus = say("overview.versus")
 
-with st.grid(5, min_column_width=180, gap="small"):
-    frame.metric(
-        "overview.spend",
-        formats.money(head["cost_usd"]),
-        delta=formats.moved(head["cost_usd"], head["cost_before_usd"]),
-        note=versus,
-        line=recent["cost_usd"],
-    )
-    frame.metric(
-        "overview.unit_cost",
-        formats.money(formats.per_thousand(head["unit_cost_usd"])),
-        delta=formats.moved(head["unit_cost_usd"], head["unit_cost_before_usd"]),
-        note=versus,
-        good="down",
-        line=recent["unit_cost_usd"],
-    )
-    frame.metric(
-        "overview.hit_rate",
-        formats.percent(head["hit_rate"]),
-        delta=formats.points(head["hit_rate"], head["hit_rate_before"]),
-        note=versus,
-        good="up",
-        line=recent["hit_rate"],
-    )
-    frame.metric(
-        "overview.open_failures",
-        formats.count(standing["open_items"]),
-        note=say("overview.in_jobs", jobs=standing["open_jobs"])
-        if standing["open_items"]
-        else say("overview.none_open"),
-    )
-    frame.metric(
-        "overview.backlog",
-        formats.count(standing["backlog_items"]),
-        note=say("overview.waiting") if standing["backlog_items"] else say("overview.none_waiting"),
-    )
+def open_class() -> None:
+    """Note the class of the line that was clicked: pages can be left only from outside a callback."""
+    if marks := st.session_state[_CHART].selection.get(MARK):
+        st.session_state["overview-class"] = marks[0]["class_name"]
 
-trend, todo = st.columns([3, 2], gap="medium")
-with todo:
+
+if name := st.session_state.pop("overview-class", None):
+    st.switch_page("trends.py", query_params={"class": name})
+
+headline.show(today)
+savings, notices = st.columns(2, gap="medium")
+with savings:
     st.header(say("overview.next"), anchor=False)
+    next_steps.show()
+with notices:
+    st.header(say("overview.attention"), anchor=False)
     with frame.refusals():
-        steps = next_steps.steps(workspace().book, today)
-        if not steps:
-            st.success(say("overview.next_none"), icon=":material/check_circle:")
-        for number, step in enumerate(steps):
-            with st.container(border=True, gap="xxsmall", key=f"step-{number}"):
-                st.markdown(step.what)
-                st.caption(step.money)
-                st.page_link(step.page, label=step.link, icon=":material/arrow_forward:", query_params=step.query)
-with trend:
-    st.header(say("overview.trend"), anchor=False)
-    pictures.draw("unit_cost", frame=days, key="overview-unit-cost")
-    st.caption(say("app.utc_days", zone=formats.zone().key))
+        attention.show()
+st.header(say("overview.trend"), anchor=False)
+days = data.read(
+    "trend_days",
+    first=today - timedelta(days=TREND_DAYS),
+    last=today,
+    by_tag=None,
+    class_name=None,
+    models=(),
+    tag_name=None,
+    tag_value=None,
+)
+shown = in_one_unit(days).with_columns(cost_usd="counted_usd")
+st.caption(say("trends.dots"))
+pictures.draw(
+    "unit_cost",
+    frame=shown,
+    unit=unit_of(days),
+    steps=movements_data.steps(days),
+    key=_CHART,
+    picked=open_class,
+    by=MARK,
+)
+st.caption(say("app.utc_days", zone=formats.zone().key))
 frame.follow(standing["running_jobs"] > 0, every="5s")

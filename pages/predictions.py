@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.sizing.calibration import COST, HIT_RATE, SECONDS
 from core.sizing.drift import Drift
-from core.sizing.ledger import summary
+from core.sizing.ledger import LEAST, summary
 from pages import data, formats, frame, pictures
 from pages.words import plain, say, term
 
@@ -62,10 +62,13 @@ def _cards(rows: pl.DataFrame) -> None:
     with st.grid(len(_CARDS), min_column_width=200, gap="small"):
         for measure, card in _CARDS.items():
             of = found.get(measure)
-            frame.metric(card, formats.percent(of["inside"] if of else None), note=_note(of) if of else None)
+            enough = of is not None and of["jobs"] >= LEAST
+            frame.metric(card, formats.percent(of["inside"] if of and enough else None), note=_note(of) if of else None)
 
 
 def _note(of: dict[str, Any]) -> str:
+    if of["jobs"] < LEAST:
+        return say("predictions.few", jobs=formats.count(of["jobs"]))
     bias, typical = formats.percent(of["bias"], signed=True), formats.percent(of["typical"])
     return say("predictions.note", bias=bias, typical=typical, jobs=formats.count(of["jobs"]))
 

@@ -90,7 +90,7 @@ def _jobs(plan: Plan) -> None:
             else say("backlog.plan_plain_only"),
         )
     assumed = formats.percent(workspace().settings.output_share)
-    st.caption(say("backlog.plan_note", day=f"{formats.now():%d %b %Y}", share=assumed))
+    st.caption(say("backlog.plan_note", day=f"{formats.now():%-d %b %Y}", share=assumed))
     submission.offer(plan)
     st.page_link("sizing.py", label=say("backlog.sizing_link"), icon=":material/arrow_forward:")
     frame.table(

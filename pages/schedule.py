@@ -23,7 +23,6 @@ _WEEK_DAYS = 7
 
 def asked() -> tuple[Need, float, tuple[str, ...], float | None]:
     """What the visitor wants: when results are needed, how surely, of which classes, at which rate."""
-    frame.legible_sliders()
     with st.grid(4, min_column_width=200, gap="small"):
         kind = st.selectbox(
             say("schedule.needed"),

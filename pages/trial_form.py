@@ -46,7 +46,6 @@ def show(line: ClassRoute) -> None:
 
 def _asked(line: ClassRoute) -> tuple[TrialAsk, str | None] | None:
     """What the visitor wants to know, and the file of its gold answers; None while something is missing."""
-    frame.legible_sliders()
     models = _models(line)
     left, right = st.columns(2, gap="medium")
     with left:

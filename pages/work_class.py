@@ -7,7 +7,7 @@ import polars as pl
 import streamlit as st
 
 from core.caching.class_caching import ClassCaching
-from pages import cache_plan, data, findings, formats, frame, pictures, prompt
+from pages import cache_plan, data, findings, formats, frame, pictures, prompt, unit_form
 from pages.words import literal, plain, say, term
 
 ITEMS = 50
@@ -41,6 +41,7 @@ def show(class_id: str) -> None:
         cache_plan.show(found, planned)
     findings.of_class(class_id)
     _history(class_id)
+    unit_form.show(found["name"])
     if items.height:
         _items(found, items)
 

@@ -13,6 +13,7 @@ from core.doctor.finding import Finding
 from core.errors import LotwiseError
 from core.intake.imports import ImportReport, rejects_path
 from core.intake.inbox import accept
+from core.intake.tags import parse_tags
 from core.requests.files import request_files
 from core.workspace import Workspace
 
@@ -25,13 +26,17 @@ class NothingToHeal(LotwiseError):
     """This finding changes no waiting request: they were sent or corrected meanwhile. Examine what waits again."""
 
 
-@recorded("import", "paths", "replace", "import_id", "added", "replaced", "rejected")
-def import_files(workspace: Workspace, paths: Iterable[Path], *, replace: bool = False) -> list[ImportReport]:
+@recorded("import", "paths", "replace", "tags", "import_id", "added", "replaced", "rejected")
+def import_files(
+    workspace: Workspace, paths: Iterable[Path], *, replace: bool = False, tags: Sequence[str] = ()
+) -> list[ImportReport]:
     """Import files and folders on the calling thread, and find the classes of what came in.
 
-    With `replace` their lines take the place of waiting items of the same id.
+    With `replace` their lines take the place of waiting items of the same id. `tags`: `name=text` each, for all of
+    their items. Raises `TagInvalid`.
     """
-    return [workspace.worker.import_now(path, replace=replace) for path in request_files(paths)]
+    given = parse_tags(tags)
+    return [workspace.worker.import_now(path, replace=replace, tags=given) for path in request_files(paths)]
 
 
 @recorded("heal", "import_id", "replaced")

@@ -34,7 +34,7 @@ _LOOKS = 3
 
 
 class UnknownClass(LotwiseError):
-    """There is no class of this id or name. The Classes page lists them all."""
+    """There is no class of this id or name, or several have the name. The Classes page and `route list` show them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,13 +3,13 @@
 import altair as alt
 import polars as pl
 
-from core.charts.figure import DAY_AXIS, MARKS, Figure, dimmed, figure, legend, nothing, pick
+from core.charts.figure import DAY_AXIS, MARKS, Figure, clicked, dimmed, figure, legend, nothing, pick
 from core.charts.series import folded
 from core.wording import count, day, listing, usd
 
 
 def failures(frame: pl.DataFrame) -> Figure:
-    """Attempts without a usable result by day and cause, from `failure_days`."""
+    """Attempts without a usable result by day and cause, from `failure_days`; a click gives the `date` of a bar."""
     if frame.is_empty():
         return nothing("No failed attempts in this time: nothing to rerun.")
     series = frame.with_columns(
@@ -24,6 +24,7 @@ def failures(frame: pl.DataFrame) -> Figure:
         .agg(pl.col("attempts", "cost_usd").sum())
         .sort("day", "cause")
     )
+    drawn = drawn.with_columns(pl.col("day").dt.to_string().alias("date"))
     chosen = pick("failure_cause", "cause")
     chart = (
         alt.Chart(drawn, name="failures")
@@ -40,7 +41,7 @@ def failures(frame: pl.DataFrame) -> Figure:
                 alt.Tooltip("cost_usd:Q", title="paid for them, USD", format="$,.4~f"),
             ],
         )
-        .add_params(chosen)
+        .add_params(chosen, clicked("date"))
     )
     return figure(chart, _words(series))
 

@@ -11,10 +11,15 @@ DAY_AXIS = alt.Axis(title="day (UTC)", format="%-d %b", labelOverlap=True, grid=
 HEIGHT = 400
 """Pixels with axes and legend: Streamlit fits the whole chart into it."""
 MARKS = 2_000
+MARK = "mark"
+"""The name of the selection of a mark, for charts that lead somewhere."""
 _NARROW = 1_000
 # Legends and labels must fit a phone as well as a desk; `width` is the chart's own, in pixels.
 _FITTING_COLUMNS = alt.ExprRef("width < 620 ? 2 : 3")
 FITTING_LABEL = alt.ExprRef("width < 420 ? 110 : 220")
+# Two columns of a phone, in the smallest type that is read: of a name of five words, most is seen.
+_LEGEND_LABEL = alt.ExprRef("width < 420 ? 140 : 220")
+_LEGEND_TYPE = alt.ExprRef("width < 420 ? 11 : 14")
 DIGITS = 6
 """Significant digits drawn: what nobody can see need not travel to the browser."""
 
@@ -53,7 +58,8 @@ def legend(title: str | None = None, *, only: list[str] | None = None) -> alt.Le
         title=title,
         orient="bottom",
         columns=_FITTING_COLUMNS,
-        labelLimit=FITTING_LABEL,
+        labelLimit=_LEGEND_LABEL,
+        labelFontSize=_LEGEND_TYPE,
         symbolOpacity=1,
         values=values,
     )
@@ -69,6 +75,11 @@ def log_ticks(low: float, high: float) -> list[float]:
 def pick(name: str, field: str) -> alt.Parameter:
     """A click on the legend dims everything else; named, so that the same data gives the same chart."""
     return alt.selection_point(name=name, fields=[field], bind="legend")
+
+
+def clicked(*fields: str) -> alt.Parameter:
+    """A click on a mark gives these of its fields to the page; the drawing stays as it is."""
+    return alt.selection_point(name=MARK, fields=list(fields), toggle=False)
 
 
 def dimmed(selection: alt.Parameter, strength: Any = 1.0) -> Any:

@@ -3,7 +3,7 @@
 import altair as alt
 import polars as pl
 
-from core.charts.figure import DAY_AXIS, Figure, dimmed, figure, layers, legend, nothing, pick
+from core.charts.figure import DAY_AXIS, Figure, clicked, dimmed, figure, layers, legend, nothing, pick
 from core.charts.series import by_class, rolling_ratio
 from core.wording import day, listing, percent
 
@@ -14,7 +14,8 @@ BREAK_EVEN = 0.526
 def hit_rate(frame: pl.DataFrame) -> Figure:
     """Tokens read as a share of tokens read or written, seven-day weighted, by class.
 
-    From rows of `unit_cost_day`; a class without marks has no hit rate and no line.
+    From rows of `unit_cost_day`; a class without marks has no hit rate and no line. A click on a line gives its
+    `class_name`.
     """
     if frame.is_empty():
         return nothing("No results yet, so nothing was read from the cache. Send a job, or load the demo.")
@@ -49,7 +50,9 @@ def hit_rate(frame: pl.DataFrame) -> Figure:
     lines = base.mark_line(strokeWidth=2.5).encode(
         y=alt.Y("mean_rate:Q", axis=axis, scale=scale), opacity=dimmed(chosen)
     )
-    return figure(layers(dots, lines.add_params(chosen).properties(name="hit_rate")), _words(points))
+    return figure(
+        layers(dots, lines.add_params(chosen, clicked("class_name")).properties(name="hit_rate")), _words(points)
+    )
 
 
 def _names(series: pl.DataFrame) -> list[str]:

@@ -3,16 +3,21 @@
 import altair as alt
 import polars as pl
 
-from core.charts.figure import DAY_AXIS, Figure, dimmed, figure, legend, nothing, pick
+from core.charts.figure import DAY_AXIS, Figure, clicked, dimmed, figure, legend, nothing, pick
 from core.charts.series import by_class, by_week
 from core.wording import day, listing, percent, usd
 
 
 def spend(frame: pl.DataFrame) -> Figure:
-    """Dollars a day (a week over many months) by class, from rows of `unit_cost_day`."""
+    """Dollars a day (a week over many months) by class, from rows of `unit_cost_day`.
+
+    A click gives the `date` of a bar: a day, or the Monday of a week.
+    """
     if frame.is_empty():
         return nothing("No spend yet: it appears with the first results. Send a job, or load the demo.")
-    series = by_class(frame).select("day", "class_name", "cost_usd", "attempts")
+    series = by_class(frame).select(
+        "day", "class_name", "cost_usd", "attempts", pl.col("day").dt.to_string().alias("date")
+    )
     every = "week" if by_week(frame) else "day"
     chosen = pick("spend_class", "class_name")
     chart = (
@@ -30,7 +35,7 @@ def spend(frame: pl.DataFrame) -> Figure:
                 alt.Tooltip("attempts:Q", title="attempts", format=","),
             ],
         )
-        .add_params(chosen)
+        .add_params(chosen, clicked("date"))
     )
     return figure(chart, _words(series, every))
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import altair as alt
 import polars as pl
 
-from core.charts.figure import DIGITS, Figure, dimmed, figure, layers, legend, log_ticks, nothing, pick
+from core.charts.figure import DIGITS, Figure, clicked, dimmed, figure, layers, legend, log_ticks, nothing, pick
 from core.wording import count
 
 JOBS = 400
@@ -18,7 +18,7 @@ _LOG = alt.Scale(type="log", nice=False, padding=8)
 def turnaround(frame: pl.DataFrame, *, window: timedelta | None = None) -> Figure:
     """One dot a job: items against hours from accepted to ended, from rows of `job_status`.
 
-    `window` draws the time that a downstream step leaves.
+    `window` draws the time that a downstream step leaves. A click gives a `job_id`.
     """
     jobs = (
         frame.filter(pl.col("ended_at").is_not_null(), pl.col("ended_at") > pl.col("submitted_at"))
@@ -59,7 +59,7 @@ def turnaround(frame: pl.DataFrame, *, window: timedelta | None = None) -> Figur
                 alt.Tooltip("submitted_at:T", title="sent (your time)", format="%-d %b %Y %H:%M"),
             ],
         )
-        .add_params(chosen)
+        .add_params(chosen, clicked("job_id"))
     )
     if window is None:
         return figure(dots, _words(jobs, None))

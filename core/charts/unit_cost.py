@@ -1,5 +1,7 @@
 """Cost per unit over time: daily dots, a seven-day weighted mean, and the step that matters."""
 
+from collections.abc import Iterable
+
 import altair as alt
 import polars as pl
 
@@ -7,6 +9,7 @@ from core.charts.figure import (
     DAY_AXIS,
     DIGITS,
     Figure,
+    clicked,
     dimmed,
     figure,
     layers,
@@ -25,12 +28,16 @@ _LOG_FROM = 20
 _PER = 1_000
 
 
-def unit_cost(frame: pl.DataFrame, *, unit: str = "usable item", annotate: bool = True) -> Figure:
-    """Cost per 1,000 units by class, from rows of `unit_cost_day`; the largest step is named in the chart."""
+def unit_cost(frame: pl.DataFrame, *, unit: str = "usable item", steps: Iterable[Step] = ()) -> Figure:
+    """Cost per 1,000 units by class, from rows of `unit_cost_day`.
+
+    `steps`: those that were found in the lines, per the same unit; the largest is named in the chart. A click on a line
+    gives its `class_name`.
+    """
     if frame.is_empty():
         return nothing("No results yet, so nothing has a cost per unit. Send a job, or load the demo.")
     series = by_class(frame)
-    step = largest_step(by_class(frame, thin=False)) if annotate else None
+    step = largest_step(steps, by_class(frame, thin=False))
     daily = pl.when(pl.col("units") > 0).then(pl.col("cost_usd") / pl.col("units"))
     mean = rolling_ratio("cost_usd", "units")
     points = series.select(
@@ -66,7 +73,7 @@ def _chart(points: pl.DataFrame, step: Step | None, *, unit: str, weekly: bool) 
     lines = base.mark_line(strokeWidth=1.75).encode(
         y=alt.Y("mean_usd:Q", scale=scale, axis=axis), opacity=dimmed(chosen)
     )
-    named = lines.add_params(chosen).properties(name="unit_cost")
+    named = lines.add_params(chosen, clicked("class_name")).properties(name="unit_cost")
     if step is None:
         return layers(dots, named)
     # The class of the step is drawn heavier, so that the eye finds it first.

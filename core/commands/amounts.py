@@ -1,6 +1,8 @@
-"""Amounts on the command line: argparse makes wrong usage of what they refuse."""
+"""Amounts and days on the command line: argparse makes wrong usage of what they refuse."""
 
+from argparse import ArgumentTypeError
 from collections.abc import Callable
+from datetime import date
 
 
 def whole(least: int, most: int | None = None) -> Callable[[str], int]:
@@ -29,3 +31,14 @@ def share(text: str) -> float:
     if not 0 < value < 1:
         raise ValueError(text)
     return value
+
+
+def utc_day(text: str) -> str:
+    """A day as 2026-11-01, in the form in which it travels to the process that owns the workspace."""
+    try:
+        day = date.fromisoformat(text).isoformat()
+        if day != text:  # 20261001 and 2026-W40 are such days too, but hardly what was meant
+            raise ValueError(text)
+        return day
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not a day like 2026-11-01") from error

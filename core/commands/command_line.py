@@ -12,10 +12,18 @@ from typing import Any
 from core.commands import file_verbs
 from core.commands.amounts import amount, whole
 from core.commands.certify_verb import add_certify_options, certify
+from core.commands.commit_verb import add_commit_verb
+from core.commands.costs_verb import add_costs_verbs
+from core.commands.explain_verb import add_explain_verb
+from core.commands.forecast_verb import add_forecast_verb
 from core.commands.local_api import ask_owner, to_json
+from core.commands.next_verb import add_next_verb
 from core.commands.plain_text import VisibleLog, plain, visible
 from core.commands.planning_options import add_planning_verbs
+from core.commands.prices_verb import add_prices_verb
+from core.commands.reconcile_verb import add_reconcile_verb
 from core.commands.route_verb import add_route_verbs
+from core.commands.savings_verb import add_savings_verb
 from core.commands.stated_needs import add_needs, stated
 from core.commands.trial_verb import add_trial_verb
 from core.commands.verbs import ALL, Document, run_verb
@@ -133,12 +141,19 @@ def _parser() -> argparse.ArgumentParser:
         "import",
         "import request files or folders into the workspace",
         lambda a: _on_workspace(
-            a, "import", {"files": [str(file.resolve()) for file in a.files], "replace": a.replace}
+            a, "import", {"files": [str(file.resolve()) for file in a.files], "replace": a.replace, "tags": a.tag}
         ),
     )
     imports.add_argument("files", nargs="+", type=Path, metavar="FILE")
     imports.add_argument(
         "--replace", action="store_true", help="put corrected lines in the place of waiting items of the same custom_id"
+    )
+    imports.add_argument(
+        "--tag",
+        action="append",
+        default=[],
+        metavar="NAME=TEXT",
+        help="tag all their items (team=search), to see cost by it; may be given several times",
     )
 
     add_planning_verbs(verb, _on_workspace)
@@ -224,8 +239,18 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--actor", metavar="NAME", help="only what this person did, or `worker`")
 
     _add_handover_verbs(verb)
-    add_trial_verb(verb, _on_workspace)
-    add_route_verbs(verb, _on_workspace)
+    for add in (
+        add_trial_verb,
+        add_route_verbs,
+        add_costs_verbs,
+        add_explain_verb,
+        add_savings_verb,
+        add_prices_verb,
+        add_next_verb,
+        add_reconcile_verb,
+        add_commit_verb,
+    ):
+        add(verb, _on_workspace)
 
     history = verb(
         "history",
@@ -357,4 +382,5 @@ def _add_file_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:
         "--rewrite", type=Path, metavar="DIR", help="write rewritten copies, and proposals for owners, there"
     )
 
+    add_forecast_verb(verb)
     add_certify_options(verb("certify", "say whether recorded outcomes prove that a model clears its bar", certify))

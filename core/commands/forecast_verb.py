@@ -1,16 +1,13 @@
-"""The verbs `forecast` and `commit` on files: a series or a problem in, one document out; they need no workspace."""
+"""The verb `forecast` on a file: a series in, one document out; it needs no workspace."""
 
 import argparse
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
 import polars as pl
 
-from core.commitment.payment import TermsContradict
-from core.commitment.problem import Problem
 from core.forecast.events import EventUnusable, KnownEvent
 from core.forecast.forecast import Forecast, ForecastRefused, forecast
 from core.forecast.series import SeriesUnusable, daily
@@ -23,8 +20,8 @@ _DIGITS = 6
 _REFUSALS = (ForecastRefused, SeriesUnusable, EventUnusable)
 
 
-def add_forecast_verbs(verb: Add) -> None:
-    """The verbs and their options."""
+def add_forecast_verb(verb: Add) -> None:
+    """The verb and its options."""
     asked = verb(
         "forecast", "forecast the total of the days ahead from one value a day, with its own record", _forecast
     )
@@ -33,14 +30,6 @@ def add_forecast_verbs(verb: Add) -> None:
     asked.add_argument("--seed", type=int, default=0, metavar="N", help="of the sample paths (0)")
     asked.add_argument(
         "--events", type=Path, metavar="EVENTS.toml", help="known events: [[event]] with name, first, last, factor"
-    )
-    asked = verb("commit", "find the commitment that costs least over sample paths of demand", _commit)
-    asked.add_argument(
-        "--problem",
-        type=Path,
-        required=True,
-        metavar="FILE.json",
-        help="demand (sample paths) and the terms: d, bands …",
     )
 
 
@@ -78,18 +67,6 @@ def _document(made: Forecast) -> Document:
     }
 
 
-def _commit(arguments: argparse.Namespace) -> Document:
-    """Raises `NoSuchFile` or `TermsContradict`."""
-    if not arguments.problem.is_file():
-        raise NoSuchFile(path=arguments.problem)
-    try:
-        document = orjson.loads(arguments.problem.read_bytes())
-    except orjson.JSONDecodeError as error:
-        raise TermsContradict(file=arguments.problem.name, why=f"not JSON: {error}") from error
-    chosen = Problem.parse(document).solve()
-    return {"commit": chosen.commit, "expected_pay": chosen.expected_pay}
-
-
 def _table(path: Path) -> pl.DataFrame:
     """Raises `NoSuchFile` or `SeriesUnusable`."""
     if not path.is_file():
@@ -105,7 +82,11 @@ def _events(path: Path) -> tuple[KnownEvent, ...]:
     if not path.is_file():
         raise NoSuchFile(path=path)
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        return events_of(tomllib.loads(path.read_text("utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise EventUnusable(file=path.name, why=f"not TOML: {error}") from error
+
+
+def events_of(document: Mapping[str, Any]) -> tuple[KnownEvent, ...]:
+    """The known events of a TOML document. Raises `EventUnusable`."""
     return tuple(KnownEvent.parse(table) for table in document.get("event", []))

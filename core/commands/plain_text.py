@@ -9,6 +9,7 @@ from typing import Any
 Document = dict[str, Any]
 _ROWS = 40
 _CENT = Decimal("0.01")
+_WHOLE_FROM = 10_000
 _COLUMNS = {
     "classes": ("items", "class_name", "model", "prefix_tokens", "cacheable"),
     "groups": ("items", "name", "model", "prefix_tokens", "cacheable", "id"),
@@ -62,13 +63,37 @@ _COLUMNS = {
     "schedules": ("name", "state", "next_due", "rhythm", "need", "confirm", "waits_for"),
     "alternatives": ("week_usd", "mean_wait_hours", "sends_a_week", "items_a_send", "rhythm"),
     "chain": ("number", "job_id", "outcome", "cause", "cost_usd", "submitted_at", "source", "line", "message"),
+    "prices": ("model", "first_day", "last_day", "above_tokens", "input", "output", "cache_read", "terms", "source"),
+    "contract": ("number", "model", "discount", "prices", "first_day", "last_day", "source", "note"),
+    "unpriced": ("why", "model", "attempts", "first_day", "last_day", "said"),
+    "bad_counts": ("job_id", "item_id", "model", "said"),
     "entries": ("acted_at", "actor", "role", "how", "action", "outcome", "subject", "sentence"),
+    "units": ("class_name", "unit", "kind", "place", "usable_items", "uncounted", "recounting"),
+    "levers": ("name", "amount"),
+    "next_savings": ("usd_month", "confidence", "effort", "class_name", "said", "key"),
+    "promises": (
+        *("taken_at", "how", "class_name", "kind", "state", "promised_usd_month", "promised_usd", "realised_usd"),
+        *("low_usd", "high_usd"),
+    ),
+    "moved_classes": ("class_name", "before_usd", "after_usd", "before_units", "after_units"),
+    "movements": ("usd_month", "state", "class_name", "kind", "since", "until", "key"),
+    "events": ("day", "kind", "class_name", "said"),
+    "by_class": ("class_name", "list_cost", "paid", "saved"),
+    "explained": ("amount", "tokens", "said"),
+    "unexplained": ("amount", "tokens", "said"),
+    "flagged": ("usd", "day", "said"),
+    "discount": ("model", "kind", "share", "agreed", "agrees", "list_usd", "days"),
+    "commitments": ("name", "commit", "expected", "p10", "p90", "saving", "shortfall_chance", "regret"),
+    "daily": ("date", "p10", "p50", "p90"),
+    "not_taken": ("amount", "known", "name", "class_name", "said"),
 }
 
 # Lists of whole sentences: each has a line of its own.
-_SENTENCES = frozenset(("notes", "reasons", "changes"))
+_SENTENCES = frozenset(("notes", "reasons", "changes", "approximations"))
+# Money whose name does not end as money does.
+_MONEY = frozenset(("amount", "paid", "saved", "list_cost_sent"))
 # Moments of which nobody wants the seconds.
-_MINUTES = frozenset(("send_at", "ready_by", "deadline", "latest_safe_send", "next_due"))
+_MINUTES = frozenset(("send_at", "ready_by", "deadline", "latest_safe_send", "next_due", "taken_at"))
 
 # Tables that are called alike and show something else.
 _TABLES = {
@@ -76,6 +101,7 @@ _TABLES = {
     ("cache-plan", "classes"): "caching",
     ("caching", "planned"): "caching",
     ("trial", "candidates"): "on_trial",
+    ("explain", "classes"): "moved_classes",
 }
 
 
@@ -149,7 +175,7 @@ def _cell(name: str, value: Any) -> str:
     """A value as its name and its type want it shown."""
     if value is None:
         return "-"
-    if name.endswith(("_usd", "_cost")) or name.startswith("usd"):
+    if name.endswith(("_usd", "_cost")) or name.startswith("usd") or name in _MONEY:
         return _dollars(value)
     if name.endswith("_share"):
         return f"{value:.2%}"
@@ -163,7 +189,10 @@ def _cell(name: str, value: Any) -> str:
 def _dollars(value: Any) -> str:
     """Money comes as a number from here, and as text from the process that owns the workspace."""
     dollars = Decimal(value)
-    return f"${dollars:,.4f}" if abs(dollars) >= _CENT or not dollars else f"${dollars:.6f}"
+    if abs(dollars) >= _CENT or not dollars:
+        return f"${dollars:,.4f}"
+    # Three figures that count, however small: one token costs millionths.
+    return f"${dollars:.{max(6, 2 - dollars.adjusted())}f}"
 
 
 def _plainly(value: Any) -> str:
@@ -177,5 +206,5 @@ def _plainly(value: Any) -> str:
         case int():
             return f"{value:,}"
         case float():
-            return f"{value:,.4g}"
+            return f"{value:,.0f}" if abs(value) >= _WHOLE_FROM else f"{value:,.4g}"
     return str(value)

@@ -4,7 +4,7 @@ The command line runs them on a workspace that it opened, or sends them to the p
 are these functions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -13,12 +13,20 @@ from typing import Any
 import polars as pl
 
 from core import actions
+from core.commands.commit_verb import commit
+from core.commands.costs_verb import costs, unit
+from core.commands.explain_verb import explain
+from core.commands.next_verb import next_saving
 from core.commands.plan_document import plan_document
+from core.commands.prices_verb import prices
+from core.commands.reconcile_verb import reconcile
 from core.commands.route_verb import certificate, route
+from core.commands.savings_verb import savings
 from core.commands.schedule_verb import schedule
 from core.commands.simulate_verb import simulate
 from core.commands.trial_verb import trial
 from core.errors import LotwiseError
+from core.intake.inbox import waiting_files
 from core.jobs.spending import Check, OverBudget, fits
 from core.planning.needs import Needs
 from core.workspace import Workspace, utc_now
@@ -40,8 +48,8 @@ def run_verb(workspace: Workspace, verb: str, arguments: Document) -> Document:
     return VERBS[verb](workspace, **arguments)
 
 
-def _import(workspace: Workspace, *, files: list[str], replace: bool = False) -> Document:
-    reports = actions.import_files(workspace, [Path(file) for file in files], replace=replace)
+def _import(workspace: Workspace, *, files: list[str], replace: bool = False, tags: Sequence[str] = ()) -> Document:
+    reports = actions.import_files(workspace, [Path(file) for file in files], replace=replace, tags=tags)
     documents = []
     for report in reports:
         document = asdict(report)
@@ -57,7 +65,8 @@ def _import(workspace: Workspace, *, files: list[str], replace: bool = False) ->
         if report.rejected and not report.added + report.known + report.replaced
     ]
     totals = {
-        name: sum(getattr(report, name) for report in reports) for name in ("added", "known", "replaced", "rejected")
+        name: sum(getattr(report, name) for report in reports)
+        for name in ("added", "known", "retagged", "replaced", "rejected")
     }
     return {"imports": documents, **totals, "problems": problems}
 
@@ -94,6 +103,7 @@ def _status(workspace: Workspace) -> Document:
     return {
         "items": dict(workspace.store.query("status_items").iter_rows()),
         "jobs": workspace.store.query("status_jobs").to_dicts(),
+        "waiting_in_inbox": sum(1 for _ in waiting_files(workspace.folder)),
         "late_twins": workspace.store.query("handover_counts")["late_twins"][0],
         "sinks": workspace.store.query("sinks").to_dicts(),
         "suspects": [asdict(suspect) for suspect in workspace.worker.suspects],
@@ -260,6 +270,14 @@ VERBS: dict[str, Callable[..., Document]] = {
     "trial": trial,
     "route": route,
     "certificate": certificate,
+    "costs": costs,
+    "unit": unit,
+    "savings": savings,
+    "commit": commit,
+    "explain": explain,
+    "prices": prices,
+    "next": next_saving,
+    "reconcile": reconcile,
     "active": _active,
 }
 """By name; `status` and `--wait` let a process without a worker thread take steps itself (`Worker.tick`)."""

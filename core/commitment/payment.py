@@ -14,6 +14,10 @@ class TermsContradict(LotwiseError):
     """These contract terms cannot all hold. Correct the one that is named; nothing was computed."""
 
 
+class TermsUnreadable(TermsContradict):
+    """This file cannot be read as contract terms. Correct what is named; nothing was computed."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rate:
     """What one band of a contract grants."""
@@ -47,7 +51,7 @@ class Rate:
         return margin / ((1 - self.overage_discount) - self.kept * (1 - self.discount)) if margin > 0 else 0.0
 
 
-def pay(demand: Floats, commit: float, rate: Rate) -> Floats:
+def pay(demand: Floats, commit: float | Floats, rate: Rate) -> Floats:
     """USD paid for each total of list value in `demand` under a commitment of `commit` USD.
 
     C + (1 - d_o) max(0, X - K) - rho max(0, C - (1 - d) X), with the list capacity K = C / (1 - d).
@@ -55,14 +59,14 @@ def pay(demand: Floats, commit: float, rate: Rate) -> Floats:
     return pay_as_used(demand, commit, rate) + (1 - rate.kept) * unused(demand, commit, rate)
 
 
-def pay_as_used(demand: Floats, commit: float, rate: Rate) -> Floats:
+def pay_as_used(demand: Floats, commit: float | Floats, rate: Rate) -> Floats:
     """The same without any floor: the discount up to the capacity, the overage rate beyond it."""
     capacity = commit / (1 - rate.discount)
     committed: Floats = (1 - rate.discount) * np.minimum(demand, capacity)
     return committed + (1 - rate.overage_discount) * np.maximum(demand - capacity, 0)
 
 
-def unused(demand: Floats, commit: float, rate: Rate) -> Floats:
+def unused(demand: Floats, commit: float | Floats, rate: Rate) -> Floats:
     """USD of the commitment that are left at the end."""
     left: Floats = np.maximum(commit - (1 - rate.discount) * demand, 0)
     return left

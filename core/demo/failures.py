@@ -28,6 +28,8 @@ TOO_MANY_TOKENS = 200_000
 """What the requests that fail as invalid ask for: more output than any model gives."""
 
 TRUNCATED = Cause(cause="max_tokens", outcome="succeeded", action="edit", stop_reason="max_tokens")
+REFUSED = Cause(cause="refusal", outcome="succeeded", action="decide", stop_reason="refusal")
+"""Refused in the middle of an answer: what was written until then is billed."""
 
 # Faults of the past, drawn for one body in eight: cause, how often, least and largest share of the job.
 PAST = (

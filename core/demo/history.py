@@ -9,7 +9,7 @@ from hashlib import blake2b
 import numpy as np
 import polars as pl
 
-from core.demo.failures import EXPIRED, OPEN, PAST, PAST_SHARE, OpenSlice
+from core.demo.failures import EXPIRED, OPEN, PAST, PAST_SHARE, REFUSED, OpenSlice
 from core.demo.rows import Faults, Row, Slice, attempt_rows, import_row, item_rows, job_row, plan_row
 from core.demo.scenario import DAYS, ClassOfWork, classes
 from core.demo.texts import class_id, prefix
@@ -33,6 +33,8 @@ class History:
     jobs: pl.DataFrame
     items: pl.DataFrame
     attempts: pl.DataFrame
+    owners: pl.DataFrame
+    """Whose work the items of each class are, and the model that these declare as its baseline, if any."""
 
 
 @dataclass(kw_only=True)
@@ -45,6 +47,7 @@ class _Log:
     jobs: list[Row] = field(default_factory=list)
     items: list[pl.DataFrame] = field(default_factory=list)
     attempts: list[pl.DataFrame] = field(default_factory=list)
+    owners: dict[str, Row] = field(default_factory=dict)
 
 
 def simulate(now: datetime, seed: int, book: PriceBook) -> History:
@@ -60,6 +63,7 @@ def simulate(now: datetime, seed: int, book: PriceBook) -> History:
         jobs=pl.DataFrame(log.jobs, infer_schema_length=None),
         items=pl.concat(log.items),
         attempts=price_attempts(attempts, book).rename({"at": "submitted_at"}),
+        owners=pl.DataFrame(list(log.owners.values())),
     )
 
 
@@ -67,7 +71,7 @@ class _Sender:
     """One class of work through all its days."""
 
     def __init__(self, work: ClassOfWork, log: _Log, *, now: datetime, seed: int, book: PriceBook) -> None:
-        self.work = work
+        self.work = self.latest = work
         self.now = now
         self.first = now - timedelta(days=DAYS)
         self.seed = seed
@@ -102,6 +106,7 @@ class _Sender:
         return max((at for at in times if at <= self.now - slices.age), default=None)
 
     def _send(self, at: datetime, still_open: OpenSlice | None) -> None:
+        self.work = self.latest.at(self.now - at)
         model = self.book.model(self.work.model_at(at, self.book))
         items = self._items(at)
         import_at = at - timedelta(minutes=50)
@@ -132,6 +137,7 @@ class _Sender:
     def _items(self, at: datetime) -> Slice:
         grown = 1 + (self.work.growth - 1) * ((at - self.first) / timedelta(days=DAYS))
         share = self.work.weekend if at.weekday() in _WEEKEND else 1.0
+        share *= self.work.spell(self.now - at).items
         count = max(8, round(self.work.items * grown * share * float(self.rng.lognormal(0, 0.2))))
         chars = np.maximum(self.rng.lognormal(np.log(self.work.suffix_chars), SPREAD, count), 120)
         serials = np.arange(self.serial, self.serial + count, dtype=np.int64)
@@ -152,6 +158,9 @@ class _Sender:
             sizes = [max(2, round(share * count)) for _, share in still_open.slices]
             parts = np.split(order[: sum(sizes)], np.cumsum(sizes)[:-1])
             return [(cause, part) for (cause, _), part in zip(still_open.slices, parts, strict=True)]
+        refused = self.work.spell(self.now - at).refused
+        if refused:
+            return [(REFUSED, order[: round(refused * count)])]
         if happens > PAST_SHARE or at > self.now - _SETTLED:
             return []
         weights = np.cumsum([weight for _, weight, _, _ in PAST])
@@ -247,10 +256,16 @@ class _Sender:
 
     def _note_class(self, model: Model, at: datetime) -> None:
         tokens = prefix_tokens(self.work, model)
+        known_as = class_id(self.work, model.id)
+        self.log.owners[known_as] = {
+            "class_id": known_as,
+            "team": self.work.team,
+            "baseline": self.work.baseline or None,
+        }
         self.log.classes.setdefault(
-            class_id(self.work, model.id),
+            known_as,
             {
-                "class_id": class_id(self.work, model.id),
+                "class_id": known_as,
                 "name": self.work.name,
                 "model": model.id,
                 "prefix_blocks": 1,

@@ -1,6 +1,5 @@
 """Real request bodies for the items that a repair may still send."""
 
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,12 @@ from core.demo.history import History
 from core.demo.rows import ENVELOPE_BYTES
 from core.demo.scenario import classes
 from core.demo.texts import body, chain, class_id, params
+from core.requests.content import content_hash
 
 _PLACED: dict[str, pl.DataType | type[pl.DataType]] = {
     "item_id": pl.String,
     "payload_offset": pl.Int64,
-    "real_hash": pl.String,
+    "real_hash": pl.UInt64,
     "real_bytes": pl.Int64,
     "real_max_tokens": pl.Int64,
     "chain": pl.List(pl.UInt64),
@@ -45,7 +45,7 @@ def write_payloads(folder: Path, history: History, seed: int) -> pl.DataFrame:
                 {
                     "item_id": row["item_id"],
                     "payload_offset": offset,
-                    "real_hash": blake2b(canonical, digest_size=16).hexdigest(),
+                    "real_hash": content_hash(canonical),
                     "real_bytes": len(payload),
                     "real_max_tokens": request["max_tokens"],
                     "chain": hashes,

@@ -15,6 +15,7 @@ from core.demo.scenario import ClassOfWork
 from core.demo.texts import class_id, prefix
 from core.demo.usage import Tokens, Usage
 from core.prices import Model
+from core.requests.content import content_hash
 
 Row = dict[str, Any]
 Faults = Sequence[tuple[Cause, Tokens]]
@@ -33,6 +34,7 @@ _TOKENS = (
     "web_searches",
 )
 _CAUSES = {"fault": pl.Int64} | dict.fromkeys(("cause", "action", "message", "bad", "stop"), pl.String)
+_NO_CAUSE = [pl.lit(None, kind).alias(name) for name, kind in _CAUSES.items() if name != "fault"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +73,11 @@ def item_rows(
 ) -> pl.DataFrame:
     """The items of one request file; `chars` is for the texts and never stored."""
     ids = item_ids(work, items)
-    digests = [blake2b(f"{seed}:{name}".encode(), digest_size=16).hexdigest() for name in ids.to_list()]
+    contents = [content_hash(f"{seed}:{name}".encode()) for name in ids.to_list()]
     return pl.DataFrame(
         {
             "item_id": ids,
-            "content_hash": digests,
+            "content_hash": pl.Series(contents, dtype=pl.UInt64),
             "line": np.arange(1, len(items) + 1),
             "payload_bytes": _payload_bytes(work, items),
             "chars": items.chars,
@@ -171,7 +173,7 @@ def attempt_rows(
     ran = pl.col("outcome") == "succeeded"
     truncated = pl.col("cause") == TRUNCATED.cause
     return (
-        frame.join(_causes(faults, model), on="fault", how="left", maintain_order="left")
+        _caused(frame, faults, model)
         .with_columns(
             pl.col("bad").fill_null("succeeded").alias("outcome"),
             pl.when(truncated).then(work.max_tokens).otherwise("output_tokens").alias("output_tokens"),
@@ -202,15 +204,17 @@ def attempt_rows(
 
 def item_ids(work: ClassOfWork, items: Slice) -> pl.Series:
     """The owner's ids of these items."""
-    serials = pl.DataFrame({"serial": items.serials})
-    return serials.select(pl.format(f"{work.item}-{{}}", pl.col("serial")).alias("item_id"))["item_id"]
+    return pl.Series("item_id", [f"{work.item}-{serial}" for serial in items.serials.tolist()])
 
 
 def _payload_bytes(work: ClassOfWork, items: Slice) -> Tokens:
     return items.chars + (len(prefix(work)) + ENVELOPE_BYTES)
 
 
-def _causes(faults: Faults, model: Model) -> pl.DataFrame:
+def _caused(frame: pl.DataFrame, faults: Faults, model: Model) -> pl.DataFrame:
+    """With the cause that each item failed by, null where it did not: most jobs have none."""
+    if not faults:
+        return frame.with_columns(_NO_CAUSE)
     words = {"asked": TOO_MANY_TOKENS, "most": model.max_tokens, "model": model.id}
     rows = [
         {
@@ -223,4 +227,4 @@ def _causes(faults: Faults, model: Model) -> pl.DataFrame:
         }
         for position, (cause, _) in enumerate(faults)
     ]
-    return pl.DataFrame(rows, schema=_CAUSES)
+    return frame.join(pl.DataFrame(rows, schema=_CAUSES), on="fault", how="left", maintain_order="left")

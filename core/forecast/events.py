@@ -51,8 +51,9 @@ class KnownEvent:
         if unknown := sorted(set(table) - known):
             raise EventUnusable(event=table.get("name"), why=f"unknown: {', '.join(unknown)}", known=sorted(known))
         try:
-            return cls(**table)
-        except TypeError as error:
+            days = {name: day_of(table[name]) for name in ("first", "last") if name in table}
+            return cls(**{**table, **days})
+        except (TypeError, ValueError) as error:
             raise EventUnusable(event=table.get("name"), why=str(error).split("() ")[-1]) from None
 
     def days(self, first: date, count: int) -> np.ndarray:
@@ -65,6 +66,11 @@ class KnownEvent:
             return self.first <= day <= self.last
         start, end, here = ((one.month, one.day) for one in (self.first, self.last, day))
         return start <= here <= end if start <= end else here >= start or here <= end
+
+
+def day_of(value: Any) -> date:
+    """A date as TOML gives it, or as its ISO text. Raises `ValueError` or `TypeError`."""
+    return value if isinstance(value, date) else date.fromisoformat(value)
 
 
 def learned(event: KnownEvent, series: Series) -> KnownEvent:

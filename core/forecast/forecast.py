@@ -29,6 +29,10 @@ class ForecastRefused(LotwiseError):
     """There is too little to forecast from. Wait for what is named, or plan with the run rate so far."""
 
 
+class HorizonInvalid(ForecastRefused):
+    """Nobody can forecast so many days. Give another horizon."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
     """Whole sample paths; sums of days are taken path by path, never of quantiles."""
@@ -89,7 +93,7 @@ def forecast(
 def _refuse(series: Series, horizon: int) -> None:
     count = len(series.values)
     if not 1 <= horizon <= LONGEST_HORIZON:
-        raise ForecastRefused(why=f"a horizon of {horizon} days; it can be 1 to {LONGEST_HORIZON}")
+        raise HorizonInvalid(why=f"a horizon of {horizon} days; it can be 1 to {LONGEST_HORIZON}")
     if count < LEAST_DAYS:
         rate = float(series.values.mean())
         raise ForecastRefused(

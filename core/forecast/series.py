@@ -8,6 +8,7 @@ import polars as pl
 
 from core.errors import LotwiseError
 from core.forecast.draws import Floats
+from core.wording import count
 
 LONGEST_DAYS = 728
 """Two years in whole weeks: what is older says little of the level and takes time."""
@@ -77,10 +78,10 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
 def _check(known: pl.DataFrame) -> None:
     twice = known.filter(pl.col("date").is_duplicated())["date"].unique(maintain_order=True)
     if len(twice):
-        raise SeriesUnusable(why=f"{len(twice)} days come more than once", days=_some(twice))
+        raise SeriesUnusable(why=f"{count(len(twice), 'day comes', 'days come')} more than once", days=_some(twice))
     negative = known.filter(pl.col("value") < 0)["date"]
     if len(negative):
-        raise SeriesUnusable(why=f"{len(negative)} values are negative", days=_some(negative))
+        raise SeriesUnusable(why=f"{count(len(negative), 'value is', 'values are')} negative", days=_some(negative))
     if not known["value"].is_finite().all():
         raise SeriesUnusable(why="a value is not finite")
 
@@ -98,11 +99,15 @@ def _whole(values: Floats, first: date) -> tuple[Floats, tuple[str, ...]]:
         said.append(f"No value on any {names}: taken as days without work.")
         values[gaps & np.isin(weekday, idle)] = 0
         gaps = np.isnan(values)
-    count = int(gaps.sum())
-    if count > _MOST_MISSING * len(values):
-        raise SeriesUnusable(why=f"{count} of {len(values)} days are missing", most=f"{_MOST_MISSING:.0%}")
-    if count:
-        said.append(f"{count} missing days were filled with the mean of the same weekday before and after.")
+    missing = int(gaps.sum())
+    if missing > _MOST_MISSING * len(values):
+        raise SeriesUnusable(
+            why=f"{missing} of {count(len(values), 'day')} {'is' if missing == 1 else 'are'} missing",
+            most=f"{_MOST_MISSING:.0%}",
+        )
+    if missing:
+        were = count(missing, "missing day was", "missing days were")
+        said.append(f"{were} filled with the mean of the same weekday before and after.")
         _fill(values, gaps)
     return values, tuple(said)
 

@@ -15,11 +15,13 @@ from core.gateway.refusals import (
     ReplyLost,
     TooLarge,
 )
+from core.gateway.reports import AccountReports, ReportsRefused, ReportsUnread
 from core.prices import OfferedModel
 
 __all__ = [
     "ONE_HOUR",
     "AccountHeld",
+    "AccountReports",
     "AnthropicGateway",
     "BatchMissing",
     "Busy",
@@ -34,5 +36,7 @@ __all__ = [
     "Refused",
     "RemoteBatch",
     "ReplyLost",
+    "ReportsRefused",
+    "ReportsUnread",
     "TooLarge",
 ]

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 from core.gateway.refusals import KeyMissing
+from core.gateway.reports import AccountReports
 from core.prices import OfferedModel
 
 ONE_HOUR = timedelta(hours=1)
@@ -83,6 +84,10 @@ class Gateway(Protocol):
         """The models that the account may use, deprecated ones too. Raises `AccountHeld` or `GatewayDown`."""
         ...
 
+    def reports(self, first: date, last: date) -> AccountReports:
+        """The account's usage and cost by UTC day. Raises `ReportsRefused`, `ReportsUnread` or `GatewayDown`."""
+        ...
+
     def close(self) -> None:
         """Give connections back; the next call opens them anew."""
         ...
@@ -127,6 +132,10 @@ class ClosedGateway:
         raise KeyMissing
 
     def models(self) -> list[OfferedModel]:
+        """Raises `KeyMissing`."""
+        raise KeyMissing
+
+    def reports(self, first: date, last: date) -> AccountReports:
         """Raises `KeyMissing`."""
         raise KeyMissing
 

@@ -1,7 +1,7 @@
 """The official SDK as the door to the Message Batches API."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import orjson
 from core.gateway.door import ONE_HOUR, RemoteBatch
 from core.gateway.offered import offered
 from core.gateway.refusals import NotSent, ReplyLost, no_count, no_list, reading, refusal
+from core.gateway.reports import AccountReports, read_reports
 from core.prices import OfferedModel
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class AnthropicGateway:
         self,
         *,
         api_key: str,
+        admin_key: str | None = None,
         base_url: str | None = None,
         simulated: bool = False,
         cache_lifetime: timedelta = ONE_HOUR,
@@ -59,7 +61,7 @@ class AnthropicGateway:
         self.simulated = simulated
         self.cache_lifetime = cache_lifetime
         self._create_seconds, self._read_seconds = create_seconds, read_seconds
-        self._key = api_key
+        self._key, self._admin_key = api_key, admin_key
         self._base_url = base_url
         self._client: Anthropic | None = None
 
@@ -173,6 +175,11 @@ class AnthropicGateway:
                 return offered(client.models.list(limit=_LIST_PAGE, lifecycle=["active", "deprecated"]))
             except anthropic.APIStatusError as error:
                 raise no_list(error) from error
+
+    def reports(self, first: date, last: date) -> AccountReports:
+        """With the Admin key where there is one: most other keys may not read reports."""
+        client = self._sdk()
+        return read_reports(client.with_options(api_key=self._admin_key) if self._admin_key else client, first, last)
 
     def close(self) -> None:
         """Close the connections; the next call opens them anew."""

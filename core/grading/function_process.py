@@ -15,7 +15,7 @@ _CHILD = Path(__file__).with_name("function_child.py")
 # Loading a file may take as long as its slowest import; ending takes a moment.
 _LOADING_SECONDS, _ENDING_SECONDS = 30, 1
 # A grader that spent money would do so past every budget.
-_WITHHELD = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+_WITHHELD = ("ANTHROPIC_API_KEY", "ANTHROPIC_ADMIN_KEY", "ANTHROPIC_AUTH_TOKEN")
 
 
 class ProcessEnded(Exception):

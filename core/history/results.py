@@ -11,7 +11,7 @@ from core.gateway import RemoteBatch
 from core.history.naming import NamingRules
 from core.history.standing import ROLE, Standing
 from core.jobs.causes import classify
-from core.jobs.results import read_results, verify_counts
+from core.jobs.results import note_unsplit_writes, read_results, verify_counts
 from core.jobs.states import JobState
 from core.planning.groups import SEVERAL
 from core.planning.identity import JOB_ID_LENGTH
@@ -71,6 +71,7 @@ def take_in(
             return Standing.OURS
         tx.merge("add_history_jobs", pl.DataFrame([job], infer_schema_length=None))
         tx.merge("add_history_attempts", attempts.select(_ATTEMPT))
+        note_unsplit_writes(tx, batch.batch_id, results)
         put_classes(tx, attempts)
         number_items(tx, attempts)
         tx.merge("put_history_batches", history_rows([(batch, Standing.IMPORTED, None)]))
@@ -80,8 +81,12 @@ def take_in(
 
 
 def put_classes(tx: Transaction, attempts: pl.DataFrame) -> None:
-    """Store the classes of attempts that are stored. Columns read: class_id, class_name, model."""
+    """Store the classes of attempts that are stored, and have them counted where their unit is one that is counted.
+
+    Columns read: batch_id, class_id, class_name, model.
+    """
     tx.merge("put_history_classes", attempts.select("class_id", "model", name="class_name").unique())
+    tx.merge("recount_batches", attempts.select("batch_id", "class_id").unique())
 
 
 def number_items(tx: Transaction, attempts: pl.DataFrame) -> None:
@@ -155,8 +160,8 @@ def _attempts(results: pl.DataFrame, book: PriceBook, rules: NamingRules, batch:
     )
     return (
         price_attempts(named.with_columns(pl.lit(batch.created_at).alias("at")), book)
-        .rename({"at": "submitted_at", "batch_id": "job_id"})
-        .with_columns(number=pl.lit(1, pl.Int32))
+        .rename({"at": "submitted_at"})
+        .with_columns(job_id="batch_id", number=pl.lit(1, pl.Int32))
     )
 
 

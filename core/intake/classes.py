@@ -11,6 +11,7 @@ import polars as pl
 
 from core.grouping.borders import find_borders, open_texts, with_borders
 from core.grouping.classes import Classes, class_id, find_classes, floor_chars
+from core.grouping.heads import shared_heads
 from core.grouping.landmarks import Agreement, Landmarks, agreement
 from core.grouping.prefix_tree import Chains, Ints, Ints32, PrefixTree, grow
 from core.intake.class_tokens import count_texts, keep_counts
@@ -59,15 +60,20 @@ def regroup(store: Store, folder: Path, book: PriceBook, *, now: datetime) -> No
             "class_id": pl.Series(names, dtype=pl.String).gather(found.class_of[waiting]),
         }
     )
-    store.write(partial(_keep, classes, assigned, nodes))
+    heads = _head_rows(found, names, tree, floors.to_numpy())
+    store.write(partial(_keep, classes, assigned, nodes, heads))
     store.write(partial(keep_counts, count_texts(store, folder)))
 
 
-def _keep(classes: pl.DataFrame, assigned: pl.DataFrame, nodes: pl.DataFrame, tx: Transaction) -> None:
+def _keep(
+    classes: pl.DataFrame, assigned: pl.DataFrame, nodes: pl.DataFrame, heads: pl.DataFrame, tx: Transaction
+) -> None:
     tx.merge("put_classes", classes)
     tx.merge("set_classes", assigned)
     tx.run("forget_prefix_nodes")
     tx.merge("add_prefix_nodes", nodes)
+    tx.merge("forget_heads", heads)
+    tx.merge("add_heads", heads)
 
 
 def chains_of(items: pl.DataFrame) -> Chains:
@@ -195,6 +201,15 @@ def _node_rows(tree: PrefixTree, names: dict[int, str], kept: _Kept) -> pl.DataF
             }
         )
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _head_rows(found: Classes, names: list[str], tree: PrefixTree, floors: Ints) -> pl.DataFrame:
+    """The heads that classes share, those of sent items among them: two pipelines seldom wait at the same time."""
+    rows = [
+        {"class_id": names[position], "head_id": class_id(int(tree.keys[node])), "chars": int(tree.depths[node])}
+        for position, node in shared_heads(found, tree, floors[found.first])
+    ]
+    return pl.DataFrame(rows, schema={"class_id": pl.String, "head_id": pl.String, "chars": pl.Int64})
 
 
 def _behind(params: Params, tree: PrefixTree, parent: int) -> str:

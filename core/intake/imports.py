@@ -1,6 +1,5 @@
 """Importing request files: good lines become items, bad ones are set aside with a reason; twice changes nothing."""
 
-import hashlib
 import os
 import secrets
 import shutil
@@ -16,7 +15,9 @@ import polars as pl
 
 from core.confinement import named
 from core.intake.payloads import PayloadWriter, without_marks
+from core.intake.tags import NO_TAGS, TagInvalid, Tags, TagSets, TooManyTagSets
 from core.requests.blocks import Chain, chain_of
+from core.requests.content import content_hash
 from core.requests.lines import FileTornApart, FileUnreadable, Oversize, read_lines
 from core.requests.request import NotARequest, parse_request, why_not
 from core.store import Store, Transaction
@@ -37,7 +38,7 @@ _SENT = "custom_id was sent with other content already, and is under way or comp
 
 _ITEM_SCHEMA: dict[str, Any] = {
     "item_id": pl.String,
-    "content_hash": pl.String,
+    "content_hash": pl.UInt64,
     "import_id": pl.String,
     "line": pl.Int64,
     "model": pl.String,
@@ -61,7 +62,8 @@ _REJECT_SCHEMA: dict[str, Any] = {
 
 @dataclass(kw_only=True)
 class ImportReport:
-    """What became of one file: lines read, items added, already known, replaced, rejected."""
+    """What became of one file: lines read, items added, already known (of these with other tags now), replaced,
+    rejected."""
 
     import_id: str
     source: str
@@ -69,6 +71,7 @@ class ImportReport:
     lines: int = 0
     added: int = 0
     known: int = 0
+    retagged: int = 0
     replaced: int = 0
     rejected: int = 0
     torn: str | None = None
@@ -81,16 +84,20 @@ class ImportReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """One request as it was read: what the store keeps of it, and its parameters without marks."""
+    """One request as it was read: what the store keeps of it, and its parameters without marks.
+
+    `tags`: None where the line says nothing of them.
+    """
 
     number: int
     item_id: str
-    content_hash: str
+    content_hash: int
     model: str
     max_tokens: int
     chain: Chain
     payload: bytes
     raw: bytes
+    tags: Tags | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,8 +153,12 @@ def import_file(
     now: datetime,
     source: str | None = None,
     replace: bool = False,
+    tags: Tags = NO_TAGS,
 ) -> ImportReport:
     """Read a request file into the store of the workspace `folder`; memory stays bounded.
+
+    Every item gets these `tags` and those of its line, which count where both say something. A line of an item that is
+    known gives it its tags anew, at whatever stage it is; one without any leaves them as they are.
 
     Lines that are no requests go to `rejects/<import_id>.jsonl` as they came, with file, line and reason in the
     store. With `replace` a line takes the place of an item of the same id that waits, or all of whose attempts failed:
@@ -161,7 +172,7 @@ def import_file(
     note: str | None = _STOPPED
     try:
         with PayloadWriter(folder, report.import_id) as payloads:
-            intake = _Intake(report, rejects, payloads, now, replace)
+            intake = _Intake(report, rejects, payloads, now, replace, tags)
             for chunk in _chunks(path, report, rejects):
                 store.write(partial(intake.store, chunk))
         note = report.torn or (None if report.added + report.known + report.replaced + report.rejected else _EMPTY)
@@ -222,12 +233,13 @@ def parsed_line(number: int, raw: bytes) -> Line:
     return Line(
         number=number,
         item_id=request.custom_id,
-        content_hash=hashlib.blake2b(canonical, digest_size=16).hexdigest(),
+        content_hash=content_hash(canonical),
         model=request.params.model,
         max_tokens=request.params.max_tokens,
         chain=chain,
         payload=payload,
         raw=raw,
+        tags=request.tags,
     )
 
 
@@ -240,6 +252,7 @@ class _Intake:
     payloads: PayloadWriter
     now: datetime
     replace: bool
+    tags: Tags
 
     def store(self, chunk: list[Line], tx: Transaction) -> None:
         """Store one chunk in the caller's transaction; a payload is on disk before its row."""
@@ -249,8 +262,15 @@ class _Intake:
         new: dict[str, Line] = {}
         replaced: list[str] = []
         corrected: list[str] = []
+        tag_sets, sets = dict[str, int](), TagSets(tx)
         for line in chunk:
             known = stored.get(line.item_id)
+            tag_set = tag_sets.get(line.item_id, known["tag_set"] if known else 0)
+            try:
+                wanted = tag_set if line.tags is None and not self.tags else sets.number(self._tags_of(line))
+            except (TagInvalid, TooManyTagSets) as wrong:
+                rejects.add(line.number, wrong.message, line.raw, size=len(line.raw), custom_id=line.item_id)
+                continue
             content = new[line.item_id].content_hash if line.item_id in new else known and known["content_hash"]
             if content is None:
                 new[line.item_id] = line
@@ -262,9 +282,12 @@ class _Intake:
                     corrected.append(line.item_id)
             elif content == line.content_hash:
                 report.known += 1
+                report.retagged += wanted != tag_set
             else:
+                wanted = tag_set
                 reason = _OTHER_BODY if known is None or known["waits"] or not self.replace else _SENT
                 rejects.add(line.number, reason, line.raw, size=len(line.raw), custom_id=line.item_id)
+            tag_sets[line.item_id] = wanted
         if corrected:
             was_failed = pl.DataFrame({"item_id": corrected})
             tx.merge("keep_former_items", was_failed, now=self.now)
@@ -276,12 +299,26 @@ class _Intake:
         if new:
             lines = list(new.values())
             offsets = self.payloads.append([line.payload for line in lines])
-            tx.merge("add_items", item_rows(lines, offsets, report.import_id, self.now))
+            rows = item_rows(lines, offsets, report.import_id, self.now)
+            tx.merge("add_items", rows.with_columns(tag_set=pl.Series([tag_sets[one] for one in new], dtype=pl.UInt32)))
             report.added += len(lines) - len(replaced)
+        _tag(tx, stored, tag_sets)
         if rejects.waiting:
             report.rejected += len(rejects.waiting)
             tx.merge("add_rejects", rejects.put_aside())
         tx.run("advance_import", import_id=report.import_id, finished_at=None, note=None, **report.counts)
+
+    def _tags_of(self, line: Line) -> Tags:
+        return {**self.tags, **(line.tags or {})}
+
+
+def _tag(tx: Transaction, stored: dict[str, Any], tag_sets: dict[str, int]) -> None:
+    """Give items that are known the tags with which they came again: what they cost so far counts by these, too."""
+    known = [(item, number) for item, number in tag_sets.items() if item in stored]
+    changed = [(item, number) for item, number in known if stored[item]["tag_set"] != number]
+    if changed:
+        schema: dict[str, Any] = {"item_id": pl.String, "tag_set": pl.UInt32}
+        tx.merge("set_tags", pl.DataFrame(changed, schema=schema, orient="row"))
 
 
 def item_rows(lines: list[Line], offsets: list[int], import_id: str, now: datetime) -> pl.DataFrame:

@@ -141,9 +141,10 @@ def _questions(
             continue  # nothing of this model can be counted
         missing = _ITEMS - of["items"]
         for item in items:
-            if missing > 0 and (item["content_hash"], of["model"]) not in known:
+            key = f"{item['content_hash']:016x}"
+            if missing > 0 and (key, of["model"]) not in known:
                 missing -= 1
-                yield _Question(key=item["content_hash"], params=_params(item, payloads))
+                yield _Question(key=key, params=_params(item, payloads))
 
 
 def _params(item: dict[str, Any], payloads: PayloadReader) -> Params:

@@ -12,6 +12,7 @@ from core.confinement import named
 from core.errors import LotwiseError
 from core.gateway import Gateway, RemoteBatch
 from core.jobs.causes import classify
+from core.jobs.counted_units import count_results
 from core.jobs.polling import progress
 from core.jobs.states import JobState
 from core.prices import PriceBook
@@ -82,9 +83,12 @@ def ingest(
     priced = price_attempts(
         classify(results).join(sent, on="custom_id").with_columns(at=pl.lit(batch.created_at)), book
     ).rename({"at": "submitted_at"})
+    counts = count_results(store, path, job_id, priced.filter("usable"))
 
     def put(tx: Transaction) -> None:
         tx.merge("put_results", priced, job_id=job_id)
+        counts.put(tx)
+        note_unsplit_writes(tx, job_id, results)
         tx.run("outdate_results", job_id=job_id)
         tx.run("set_progress", job_id=job_id, state=JobState.ENDED, **progress(batch))
         tx.run("set_done", job_id=job_id, now=now)
@@ -102,6 +106,14 @@ def read_results(path: Path) -> pl.DataFrame:
         except duckdb.Error as error:
             raise ResultsBroken(file=path.name, why=str(error).splitlines()[0]) from error
     return frame
+
+
+def note_unsplit_writes(tx: Transaction, job_id: str, results: pl.DataFrame) -> None:
+    """Note how many results did not say how long their cache writes live: they are priced as five-minute ones."""
+    unsplit = results.filter("unsplit_write")
+    if unsplit.height:
+        tokens = int(unsplit["cache_write_5m_tokens"].sum())
+        tx.run("put_unsplit_writes", job_id=job_id, attempts=unsplit.height, tokens=tokens)
 
 
 def verify_counts(results: pl.DataFrame, batch: RemoteBatch) -> None:

@@ -74,6 +74,10 @@ class OverBudget(LotwiseError):
         self.check = check
         wrong = f"The confirmation {confirmed} is not for this amount. " if confirmed else ""
         why = "".join(f"{one}. " for one in [*map(_why, check.over), *_why_unpriced(check.unpriced)])
+        if check.confirm is None:
+            needless = f"Nothing was sent. It needs no confirmation: leave it out, or give {check.amount}."
+            super().__init__(wrong + needless)
+            return
         what = f"Nothing was sent. All of it comes to {check.amount}, rounded up to the cent: confirm that to send it"
         super().__init__(f"{wrong}{why}{what} (on the command line: --confirm {check.amount}).")
 

@@ -4,11 +4,13 @@ The figures live in `models.toml` and `prices.toml` as dated rows with their sou
 """
 
 from core.prices.book import NaiveTime, PriceBook, UnknownModel, UnpricedModel
+from core.prices.contract import ContractPrice
 from core.prices.model import Model
 from core.prices.offered import OfferedModel
 from core.prices.rates import PriceBookInvalid, PriceRow, Rates
 
 __all__ = [
+    "ContractPrice",
     "Model",
     "NaiveTime",
     "OfferedModel",

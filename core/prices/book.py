@@ -3,7 +3,10 @@
 import functools
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from copy import copy
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.resources import files
@@ -12,6 +15,8 @@ from typing import Any
 import polars as pl
 
 from core.errors import LotwiseError
+from core.prices.contract import ContractPrice
+from core.prices.effective import Rows, with_terms
 from core.prices.model import Model
 from core.prices.rates import RATE_DECIMALS, PriceBookInvalid, PriceRow, Rates, parse_rows
 
@@ -38,11 +43,12 @@ _RATE_SCHEMA: dict[str, Any] = {
 
 
 class UnknownModel(LotwiseError):
-    """The price book does not list this model. Check the id, or add the model to core/prices/models.toml."""
+    """The price book does not list this model. Check the id, or add its list price: `prices add --list-price`."""
 
 
 class UnpricedModel(LotwiseError):
-    """The price book has no price for this model on this day. Check the day, or add a row to prices.toml."""
+    """The price book has no price for this model on this day. Check the day, or add its list price: `prices add
+    --list-price`."""
 
 
 class NaiveTime(LotwiseError):
@@ -50,16 +56,23 @@ class NaiveTime(LotwiseError):
 
 
 class PriceBook:
-    """Models and dated prices, from the data packaged with Lotwise unless given other rows."""
+    """Models and dated prices, from the data packaged with Lotwise unless given other rows.
 
-    def __init__(self, models: Iterable[Model], rows: Iterable[PriceRow]) -> None:
+    A book without contract never changes. That of a workspace follows its contract (`adopt`), for all who hold it.
+    """
+
+    def __init__(
+        self, models: Iterable[Model], rows: Iterable[PriceRow], default: Mapping[str, Any] | None = None
+    ) -> None:
         self._models = {model.id: model for model in models}
         self._names = {name: model for model in self._models.values() for name in (model.id, *model.aliases)}
-        self._rows: dict[str, list[PriceRow]] = {}
+        self._default = default or {}
+        packaged: Rows = {}
         for row in rows:
             if row.model not in self._models:
                 raise PriceBookInvalid(model=row.model, reason="priced but not listed")
-            self._rows.setdefault(row.model, []).append(row)
+            packaged.setdefault(row.model, []).append(row)
+        self._packaged = self._prices = _Prices(packaged)
 
     @classmethod
     def load(cls) -> "PriceBook":
@@ -74,7 +87,26 @@ class PriceBook:
         return cls(
             (Model.parse(table, models["chars_per_token"]) for table in models["model"]),
             parse_rows(prices["price"], prices["default"]),
+            prices["default"],
         )
+
+    def with_contract(self, terms: Iterable[ContractPrice]) -> "PriceBook":
+        """A book of the same models and packaged prices, with these terms in place of any others."""
+        terms = tuple(terms)
+        book = copy(self)
+        listed = self._packaged.under([one for one in terms if one.listed], self._default)
+        book._prices = listed.under([one for one in terms if not one.listed], self._default, over=listed)
+        return book
+
+    def listed(self) -> "PriceBook":
+        """The book of list prices alone."""
+        book = copy(self)
+        book._prices = self._prices.listed or self._prices
+        return book
+
+    def adopt(self, other: "PriceBook") -> None:
+        """Take over the prices of another book, at once for everyone who holds this one."""
+        self._prices = other._prices
 
     def models(self) -> tuple[Model, ...]:
         """Every listed model, in the order of the file."""
@@ -98,12 +130,36 @@ class PriceBook:
         geo: str | None = None,
     ) -> Rates:
         """The rates of a request: by its day, by its whole input (cached or not), by how and where it ran."""
-        model = self.model(model_id)
+        name = self.priced_as(model_id)
         instant = utc(at)
-        for row in self._rows.get(model.id, ()):
+        for row in self._prices.rows.get(name, ()):
             if row.holds(instant):
                 return row.rates(row.tier(total_input_tokens), batch=batch, geo_us=geo == "us")
-        raise UnpricedModel(model=model.id, at=instant.isoformat())
+        raise UnpricedModel(model=name, at=instant.isoformat())
+
+    def priced_as(self, model_id: str) -> str:
+        """The id under which the book has prices of a model; a model that is only priced, not listed, is its own."""
+        snapshot = _SNAPSHOT.fullmatch(model_id)
+        for name in (model_id, snapshot["id"] if snapshot else model_id):
+            if name in self._prices.rows:
+                return name
+        return self.model(model_id).id
+
+    def priced_names(self, names: Iterable[str]) -> dict[str, str]:
+        """`priced_as` of every name that is known."""
+        found = {}
+        for name in names:
+            with suppress(UnknownModel):
+                found[name] = self.priced_as(name)
+        return found
+
+    def packaged_rows(self, model_id: str | None = None) -> tuple[PriceRow, ...]:
+        """The rows that came with Lotwise, of all models or of one."""
+        return tuple(row for rows in self._packaged.rows.values() for row in rows if model_id in (None, row.model))
+
+    def rows(self) -> tuple[PriceRow, ...]:
+        """Every dated row, by model and day, contract included."""
+        return tuple(row for rows in self._prices.rows.values() for row in rows)
 
     def rate_frame(self) -> pl.DataFrame:
         """Every rate there is, one row per combination, for a bulk join.
@@ -111,10 +167,23 @@ class PriceBook:
         A row holds from `valid_from` up to, not including, `valid_to`, and for total inputs from
         `min_input_tokens` to `max_input_tokens`, both included; a null bound is open.
         """
-        return self._rate_frame
+        return self._prices.frame
+
+
+@dataclass(frozen=True)
+class _Prices:
+    """The rows by model, as they are paid; and where terms were agreed, those of the list under them."""
+
+    rows: Rows
+    listed: "_Prices | None" = None
+
+    def under(self, terms: list[ContractPrice], default: Mapping[str, Any], over: "_Prices | None" = None) -> "_Prices":
+        """These prices under such terms; themselves, with the frame they may have made, where there are none."""
+        return _Prices(with_terms(self.rows, terms, default), over) if terms else self
 
     @functools.cached_property
-    def _rate_frame(self) -> pl.DataFrame:
+    def frame(self) -> pl.DataFrame:
+        """The effective rows as `PriceBook.rate_frame` shows them."""
         return pl.DataFrame(
             [
                 {
@@ -127,7 +196,7 @@ class PriceBook:
                     "geo_us": geo_us,
                     **vars(row.rates(tier, batch=batch, geo_us=geo_us)),
                 }
-                for rows in self._rows.values()
+                for rows in self.rows.values()
                 for row in rows
                 for tier in row.tiers()
                 for batch in (True, False)

@@ -8,7 +8,7 @@ from decimal import Decimal
 import polars as pl
 
 from core.errors import LotwiseError
-from core.prices import NaiveTime, PriceBook, UnknownModel
+from core.prices import NaiveTime, PriceBook
 from core.prices.book import MONEY, utc
 
 FREE_OUTCOMES = ("errored", "canceled", "expired")
@@ -28,11 +28,17 @@ _COUNTS = (
     "output_tokens",
     "web_searches",
 )
+_RATES = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output", "web_search")
+_ALWAYS = ("input_tokens", "output_tokens")
 _WORDS = ("model", "outcome", "stop_reason", "refusal_category", "service_tier", "inference_geo")
 
 
 class UnknownOutcome(LotwiseError):
     """This outcome is not one Lotwise knows, so what it costs is not certain. Look at the result itself."""
+
+
+class NegativeCount(LotwiseError):
+    """This usage counts less than nothing, so what it costs is not certain. Look at the result itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +116,8 @@ def attempt_cost(
         at=instant,
     ):
         return Decimal(0)
+    if min(getattr(usage, count) for count in _COUNTS) < 0:
+        raise NegativeCount(model=model, at=instant.isoformat())
     rates = book.rates(
         model,
         at=instant,
@@ -131,36 +139,42 @@ def price_attempts(frame: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
     """Add `cost_usd` to a frame of attempts, in their order and equal to `attempt_cost` row by row.
 
     The column is Decimal(38, 12): rates have at most 12 decimals and counts are whole, so nothing is rounded.
-    A cost that cannot be known (model not listed, no price on that day, no or an unknown outcome) is null,
-    never zero. A null count is taken as zero, a null `service_tier` as batch.
+    A cost that cannot be known is null, never zero: a model without prices, no price on that day, no or an unknown
+    outcome; and where it is billed, a negative count, or no count of input or output, which every message has. Any
+    other count that is null is taken as zero, a null `service_tier` as batch.
     """
     if getattr(frame.schema["at"], "time_zone", None) is None:
         raise NaiveTime(column="at")
+    rates = book.rate_frame()
+    codes = {model: code for code, model in enumerate(rates["model"].unique())}
+    instants = pl.concat([rates["valid_from"], rates["valid_to"].drop_nulls()]).unique().sort()
+    sizes = rates["min_input_tokens"].unique().sort()
     attempts = frame.select(
-        pl.int_range(pl.len()).alias("row"),
-        pl.col("at").dt.convert_time_zone("UTC"),
+        pl.col("at").dt.convert_time_zone("UTC").dt.cast_time_unit("us"),
         pl.col(_WORDS).cast(pl.String),
-        pl.col(_COUNTS).cast(pl.Int64).fill_null(0),
-    ).with_columns(
-        pl.col("model").replace_strict(_listed(frame["model"], book), default=None, return_dtype=pl.String),
-        pl.sum_horizontal(_COUNTS[:4]).alias("total_input_tokens"),
-        pl.col("service_tier").eq_missing("batch").or_(pl.col("service_tier").is_null()).alias("batch"),
-        pl.col("inference_geo").eq_missing("us").alias("geo_us"),
+        pl.col(_COUNTS).cast(pl.Int64),
     )
-    free = attempts.filter(_free()).select("row", pl.lit(Decimal(0), MONEY).alias("cost_usd"))
-    charged = (
-        attempts.filter(pl.col("outcome") == "succeeded", ~_free())
-        .join(book.rate_frame(), on=["model", "batch", "geo_us"])
-        .filter(
-            pl.col("at") >= pl.col("valid_from"),
-            (pl.col("at") < pl.col("valid_to")).fill_null(True),
-            pl.col("total_input_tokens") >= pl.col("min_input_tokens"),
-            (pl.col("total_input_tokens") <= pl.col("max_input_tokens")).fill_null(True),
-        )
-        .select("row", _cost().alias("cost_usd"))
+    names = book.priced_names(attempts["model"].drop_nulls().unique())
+    priced = attempts.select(
+        *("at", "outcome", "stop_reason", "refusal_category", *_COUNTS),
+        _piece(
+            pl.col("model").replace_strict({name: codes.get(model) for name, model in names.items()}, default=None),
+            batch=(pl.col("service_tier") == "batch").fill_null(True),
+            geo_us=pl.col("inference_geo").eq_missing("us"),
+            since=instants.search_sorted(attempts["at"], side="right"),
+            over=sizes.search_sorted(attempts.select(pl.sum_horizontal(_COUNTS[:4])).to_series(), side="right"),
+        ),
+    ).join(_pieces(rates, codes, instants, sizes), on="piece", how="left", maintain_order="left")
+    known = (pl.col("outcome") == "succeeded") & pl.col("at", "input", *_ALWAYS).is_not_null()
+    return frame.with_columns(
+        priced.select(
+            pl.when(_free())
+            .then(pl.lit(Decimal(0), MONEY))
+            .when(known, pl.min_horizontal(_COUNTS) >= 0)
+            .then(_cost())
+            .alias("cost_usd")
+        ).to_series()
     )
-    costs = attempts.select("row").join(pl.concat([free, charged]), on="row", how="left", maintain_order="left")
-    return frame.with_columns(costs["cost_usd"])
 
 
 def class_cost(
@@ -201,18 +215,40 @@ def _free() -> pl.Expr:
 
 def _cost() -> pl.Expr:
     """Counts times rates; whole numbers times decimals, so the sum is exact."""
-    rates = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output", "web_search")
     return pl.sum_horizontal(
-        pl.col(count).cast(pl.Decimal(38, 0)) * pl.col(rate) for count, rate in zip(_COUNTS, rates, strict=True)
+        pl.col(count).cast(pl.Decimal(38, 0)) * pl.col(rate) for count, rate in zip(_COUNTS, _RATES, strict=True)
     ).cast(MONEY)
 
 
-def _listed(models: pl.Series, book: PriceBook) -> dict[str, str]:
-    """The listed id of every model named in the frame; those the book does not list are left out."""
-    listed = {}
-    for name in models.drop_nulls().unique():
-        try:
-            listed[name] = book.model(name).id
-        except UnknownModel:
-            continue
-    return listed
+def _pieces(rates: pl.DataFrame, codes: dict[str, int], instants: pl.Series, sizes: pl.Series) -> pl.DataFrame:
+    """Rates cut at every instant and at every size of request at which any of them changes: so each piece is found by
+    how many of these bounds it has reached, and is one number.
+    """
+    return (
+        rates.join(pl.DataFrame({"instant": instants}).with_row_index("since", offset=1), how="cross")
+        .join(pl.DataFrame({"size": sizes}).with_row_index("over", offset=1), how="cross")
+        .filter(
+            pl.col("instant") >= pl.col("valid_from"),
+            (pl.col("instant") < pl.col("valid_to")).fill_null(True),
+            pl.col("size") >= pl.col("min_input_tokens"),
+            (pl.col("size") <= pl.col("max_input_tokens")).fill_null(True),
+        )
+        .select(
+            _piece(
+                pl.col("model").replace_strict(codes),
+                batch=pl.col("batch"),
+                geo_us=pl.col("geo_us"),
+                since=pl.col("since"),
+                over=pl.col("over"),
+            ),
+            *_RATES,
+        )
+    )
+
+
+def _piece(
+    model: pl.Expr, *, batch: pl.Expr, geo_us: pl.Expr, since: pl.Expr | pl.Series, over: pl.Expr | pl.Series
+) -> pl.Expr:
+    """All of it in one number, which is quick to join on; no price book has 65,536 dates or cliffs."""
+    where = (model.cast(pl.Int64) * 2 + batch) * 2 + geo_us
+    return ((where * 2**16 + since) * 2**16 + over).alias("piece")

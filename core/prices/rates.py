@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from core.errors import LotwiseError
+from core.prices.contract import ContractPrice
 
 RATE_DECIMALS = 12
 """Decimals of a rate in USD per token. The finest one listed needs 11 (Haiku 5.5, 5-minute write, batch, US:
@@ -61,6 +62,9 @@ class PriceRow:
     geo_us: Decimal
     web_search: Decimal
     source: str
+    checked: date
+    terms: tuple[ContractPrice, ...] = ()
+    """What changes the prices above, in this order."""
 
     def holds(self, at: datetime) -> bool:
         """Whether the row is the one in force at that instant."""
@@ -73,21 +77,55 @@ class PriceRow:
             yield self.above
 
     def rates(self, tier: _ListPrice, *, batch: bool, geo_us: bool) -> Rates:
-        """The rates of a request in this tier, sent in that way."""
+        """The rates of a request in this tier, sent in that way.
+
+        List prices are kept exactly; what terms make of them is rounded to 12 decimals of a USD, half to even.
+        """
         factor = (self.batch if batch else Decimal(1)) * (self.geo_us if geo_us else Decimal(1))
+        price = self.prices(tier)
 
-        def per_token(per_million: Decimal) -> Decimal:
-            return _exact((per_million * factor).scaleb(-6), self)
+        def per_token(kind: str) -> Decimal:
+            rate = (price[kind] * factor).scaleb(-6)
+            return rate.quantize(_QUANTUM) if self.terms else _exact(rate, self)
 
+        search = price["web_search"].scaleb(-3)
         return Rates(
-            input=per_token(tier.input),
-            output=per_token(tier.output),
-            cache_write_5m=per_token(tier.input * self.write_5m),
-            cache_write_1h=per_token(tier.input * self.write_1h),
-            cache_read=per_token(tier.input * self.read),
-            web_search=_exact(self.web_search.scaleb(-3), self),
-            source=self.source,
+            input=per_token("input"),
+            output=per_token("output"),
+            cache_write_5m=per_token("cache_write_5m"),
+            cache_write_1h=per_token("cache_write_1h"),
+            cache_read=per_token("cache_read"),
+            web_search=search.quantize(_QUANTUM) if self.terms else _exact(search, self),
+            source=self.said,
         )
+
+    @property
+    def said(self) -> str:
+        """Where the prices come from: the list, and what was agreed."""
+        listed = f"{self.source} (checked {self.checked:%Y-%m-%d})"
+        return "; ".join((listed, *(terms.said for terms in self.terms if not terms.listed)))
+
+    def prices(self, tier: _ListPrice | None = None) -> dict[str, Decimal]:
+        """What is paid for standard requests, in the units of `list_prices`, in a tier or below the cliff."""
+        price, below = self.list_prices(tier), self.list_prices()
+        for terms in self.terms:
+            price, below = (
+                {kind: terms.price(kind, price[kind], below[kind]) for kind in price},
+                {kind: terms.price(kind, below[kind], below[kind]) for kind in below},
+            )
+        return price
+
+    def list_prices(self, tier: _ListPrice | None = None) -> dict[str, Decimal]:
+        """List prices in USD per million tokens, and per thousand searches, of standard requests."""
+        tier = tier or self.below
+        return {
+            "input": tier.input,
+            "output": tier.output,
+            "cache_write_5m": tier.input * self.write_5m,
+            "cache_write_1h": tier.input * self.write_1h,
+            "cache_read": tier.input * self.read,
+            "web_search": self.web_search,
+        }
 
     def tier(self, total_input_tokens: int) -> _ListPrice:
         """The tier a request falls into; the cliff moves the whole request, not only the tokens beyond it."""
@@ -110,6 +148,29 @@ def parse_rows(tables: list[Mapping[str, Any]], default: Mapping[str, Any]) -> l
         for day, following in zip(days, [*days[1:], None], strict=True):
             rows.append(_row(model, by_day[day], following))
     return rows
+
+
+def listed_row(terms: ContractPrice, default: Mapping[str, Any]) -> PriceRow:
+    """The row of list prices that were added for a model the packaged data does not price.
+
+    The terms name every kind; batch and geo factors are those of every other model, and there is no cliff.
+    """
+    factors = {name: Decimal(default[name]) for name in ("write_5m", "write_1h", "batch", "geo_us")}
+    return PriceRow(
+        model=terms.model,
+        valid_from=terms.valid_from,
+        valid_to=terms.valid_to,
+        below=_ListPrice(
+            min_input_tokens=0, max_input_tokens=None, input=terms.prices["input"], output=terms.prices["output"]
+        ),
+        above=None,
+        read=Decimal(1),
+        web_search=terms.prices["web_search"],
+        source=terms.source or "added list price",
+        checked=terms.added_on or terms.first_day,
+        terms=(terms,),
+        **factors,
+    )
 
 
 def _row(model: str, table: Mapping[str, Any], following: date | None) -> PriceRow:
@@ -138,7 +199,8 @@ def _row(model: str, table: Mapping[str, Any], following: date | None) -> PriceR
         batch=Decimal(table["batch"]),
         geo_us=Decimal(table["geo_us"]),
         web_search=Decimal(table["web_search"]),
-        source=f"{table['source']} (checked {table['checked']:%Y-%m-%d})",
+        source=table["source"],
+        checked=table["checked"],
     )
 
 

@@ -7,6 +7,9 @@ from msgspec import Meta, Raw
 
 # Not `$`: that would let a line end through.
 _CUSTOM_ID = r"^[a-zA-Z0-9_-]{1,64}\Z"
+MOST_TAGS = 8
+TAG_NAME = r"^[a-zA-Z0-9_-]{1,40}\Z"
+TAG_TEXT = r"^[^\x00-\x1f\x7f]{1,80}\Z"
 # The store's whole numbers end there; no model gives a millionth of it.
 _MOST_TOKENS = 2**53
 
@@ -35,10 +38,17 @@ class Params(msgspec.Struct, gc=False):
 
 
 class Request(msgspec.Struct, gc=False):
-    """One Message Batches request."""
+    """One Message Batches request, and the tags that its owner put beside it: they are never sent."""
 
     custom_id: Annotated[str, Meta(pattern=_CUSTOM_ID)]
     params: Params
+    tags: (
+        Annotated[
+            dict[Annotated[str, Meta(pattern=TAG_NAME)], Annotated[str, Meta(pattern=TAG_TEXT)]],
+            Meta(max_length=MOST_TAGS),
+        ]
+        | None
+    ) = None
 
 
 class NotARequest(ValueError):
@@ -74,6 +84,11 @@ def why_not(line: bytes, error: Exception) -> str:
     if "$.custom_id" in text or "`custom_id`" in text:
         missing = "missing required field" in text
         return f"custom_id {'is missing' if missing else 'does not fit'}: it must be 1 to 64 letters, digits, _ or -"
+    if "$.tags" in text:
+        return (
+            f'tags do not fit: at most {MOST_TAGS}, as {{"team": "search"}}, with names of 1 to 40 letters, digits, _ '
+            "or -, and texts of 1 to 80 characters"
+        )
     if isinstance(error, msgspec.ValidationError):
         return f"not of the API's form: {text}"
     return f"not valid JSON: {text}"

@@ -24,7 +24,7 @@ from core.sandbox.downloads import download
 from core.sandbox.engine import Engine
 from core.sandbox.faults import CreateFault, Faults
 from core.sandbox.folder import SandboxFolder
-from core.sandbox.gate import BATCHES, Gate
+from core.sandbox.gate import BATCHES, REPORTS, Gate
 from core.sandbox.intake import MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, read_batch
 from core.sandbox.limits import Credit
 from core.sandbox.options import SandboxOptions
@@ -33,8 +33,10 @@ from core.sandbox.paging import page
 from core.sandbox.params import LONG_OUTPUT_BETA
 from core.sandbox.rehearsal import Rehearsal
 from core.sandbox.replies import error_reply, failure_after_commit, json_reply, refusal_before_commit
+from core.sandbox.reports import Reports
 from core.sandbox.streaming import streamed_reply
 from core.sandbox.synchronous import Messages
+from core.sandbox.usage_log import UsageLog
 from core.sandbox.wire_errors import WireError
 
 
@@ -50,10 +52,12 @@ def create_app(
     clock: Callable[[], datetime] = utc_now,
     faults: Faults | None = None,
     api_key: str | None = None,
+    admin_key: str | None = None,
 ) -> Starlette:
     """The local server as an ASGI app. With a folder its batches survive a restart.
 
-    `app.state.faults` takes further faults while the server runs. Any key is accepted unless `api_key` is given.
+    `app.state.faults` takes further faults while the server runs. Any key is accepted unless `api_key` is given; with
+    `admin_key` that key alone may read usage and cost reports.
     """
     options = options or SandboxOptions()
     faults = faults or Faults(hang_seconds=options.hang_seconds)
@@ -71,9 +75,11 @@ def create_app(
             Route("/v1/messages/count_tokens", server.count_tokens, methods=["POST"]),
             Route("/v1/models", server.models, methods=["GET"]),
             Route("/v1/models/{id}", server.model, methods=["GET"]),
+            Route(f"{REPORTS}/usage", server.usage_report, methods=["GET"]),
+            Route(f"{REPORTS}/cost", server.cost_report, methods=["GET"]),
         ],
         middleware=[
-            Middleware(Gate, faults, api_key, options.requests_per_minute, lambda: microseconds(clock())),
+            Middleware(Gate, faults, (api_key, admin_key), options.requests_per_minute, lambda: microseconds(clock())),
         ],
         exception_handlers={WireError: _on_wire_error, HTTPException: _on_http_error},
     )
@@ -103,11 +109,14 @@ class _Server:
     ) -> None:
         self._options = options
         self._faults = faults
+        self._clock = clock
         self._catalogue = Catalogue()
         self._folder = SandboxFolder(folder)
         self._credit = Credit(options, faults)
         self._rehearsal = Rehearsal(options)
-        self._engine = Engine(options, self._folder, clock, self._credit)
+        self._usage = UsageLog(folder)
+        self._reports = Reports(options, self._usage, clock)
+        self._engine = Engine(options, self._folder, clock, self._credit, self._usage)
         self._messages = Messages(options, self._catalogue, clock)
         self._message_numbers = itertools.count(1)
 
@@ -199,6 +208,7 @@ class _Server:
             raise WireError.bad_request(NO_CREDIT.message)
         number, params = next(self._message_numbers), parse_object(body)
         message = await run_in_threadpool(lambda: self._messages.answer(params, number))
+        await run_in_threadpool(self._usage.direct, microseconds(self._clock()), message)
         return streamed_reply(message) if params.get("stream") else json_reply(message)
 
     async def count_tokens(self, request: Request) -> Response:
@@ -219,6 +229,21 @@ class _Server:
         if entry is None:
             raise WireError(404, "not_found_error", f"model: {name}")
         return json_reply(entry)
+
+    async def usage_report(self, request: Request) -> Response:
+        """A page of the usage report."""
+        return await self._report("usage", request)
+
+    async def cost_report(self, request: Request) -> Response:
+        """A page of the cost report."""
+        return await self._report("cost", request)
+
+    async def _report(self, what: str, request: Request) -> Response:
+        def answer() -> dict[str, Any]:
+            self._engine.catch_up()
+            return self._reports.answer(what, request.query_params, request.headers)
+
+        return json_reply(await run_in_threadpool(answer))
 
     def _wire(self, request: Request, batch: Batch) -> dict[str, Any]:
         base_url = str(request.base_url).rstrip("/")

@@ -59,6 +59,7 @@ CHOICES = {
     "request rate": "a minute's worth may come at once; every call under /v1/messages/batches counts, refused or not",
     "no credit": "items whose turn comes end errored as invalid_request_error; creates and direct messages are 400",
     "MB": "10^6 bytes, the stricter reading: a body over 256,000,000 bytes is refused",
+    "usage reports": "only what is billed counts, at its batch's creation (or end, by option); cost is exact",
     "tokens": "characters / the model's average, rounded up per block; images and documents are flat",
     "thinking": "never simulated: thinking_tokens is 0",
     "request fields": "fields that the server does not know are ignored, not refused",

@@ -22,6 +22,7 @@ from core.sandbox.limits import Credit
 from core.sandbox.message import result_lines
 from core.sandbox.options import SandboxOptions
 from core.sandbox.outcomes import NO_CREDIT, STATUSES, Draw, Outcome, duration_us, fate
+from core.sandbox.usage_log import UsageLog
 from core.sandbox.wire_errors import WireError
 
 _RESPONSE_BEGINS = 4  # a response begins after a quarter of its item's duration
@@ -38,9 +39,15 @@ class Engine:
     """All batches of the simulated account. Every public method may be called from any thread."""
 
     def __init__(
-        self, options: SandboxOptions, folder: SandboxFolder, clock: Callable[[], datetime], credit: Credit
+        self,
+        options: SandboxOptions,
+        folder: SandboxFolder,
+        clock: Callable[[], datetime],
+        credit: Credit,
+        usage: UsageLog,
     ) -> None:
         self._options = options
+        self._usage = usage
         self._credit = credit
         self._folder = folder
         self._clock = clock
@@ -122,6 +129,11 @@ class Engine:
                 self._folder.results(batch).unlink(missing_ok=True)
             else:
                 self._forget(batch)
+
+    def catch_up(self) -> None:
+        """Let everything happen that is due by now."""
+        with self._lock:
+            self._catch_up()
 
     def _find(self, name: str) -> Batch:
         batch = self._batches.get(name)
@@ -246,7 +258,9 @@ class Engine:
         if batch.ended_us is None:
             ended = Counter(Outcome(value).status for value in batch.outcomes)
             counts = {status: ended[status] for status in STATUSES}
-            self._folder.write_results(batch, result_lines(batch, self._options))
+            dated_us = at_us if self._options.usage_by_end else batch.created_us
+            lines = self._usage.tally(batch.ordinal, dated_us, result_lines(batch, self._options))
+            self._folder.write_results(batch, lines)
             batch.counts = counts
             batch.ended_us = at_us  # last: whoever sees the end also sees the counts
             self._folder.record(batch)

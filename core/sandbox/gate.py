@@ -16,6 +16,7 @@ from core.sandbox.replies import error_reply
 from core.sandbox.wire_errors import WireError
 
 BATCHES = "/v1/messages/batches"
+REPORTS = "/v1/organizations/analytics"
 ORGANIZATION_ID = "org_sim_lotwise"
 SIMULATED_HEADER = "x-lotwise-simulated"
 
@@ -23,15 +24,15 @@ SIMULATED_HEADER = "x-lotwise-simulated"
 class Gate:
     """ASGI middleware around the routes. The page at `/` needs no credentials.
 
-    Any key will do, unless `api_key` is set: then it has to be that one.
+    Any key will do, unless `keys` names one: the first for everything, the second for usage and cost reports.
     """
 
     def __init__(
-        self, app: ASGIApp, faults: Faults, api_key: str | None, limit: int, now_us: Callable[[], int]
+        self, app: ASGIApp, faults: Faults, keys: tuple[str | None, str | None], limit: int, now_us: Callable[[], int]
     ) -> None:
         self._app = app
         self._faults = faults
-        self._api_key = api_key
+        self._api_key, self._admin_key = keys
         self._limit = limit
         self._rate = RequestRate(limit)
         self._now_us = now_us
@@ -68,8 +69,11 @@ class Gate:
         offered = _credentials(request)
         if not offered:
             raise WireError(401, "authentication_error", "x-api-key or Authorization header is required")
-        if self._api_key is not None and not any(_same(key, self._api_key) for key in offered):
+        admin = self._admin_key is not None and any(_same(key, self._admin_key) for key in offered)
+        if not admin and self._api_key is not None and not any(_same(key, self._api_key) for key in offered):
             raise WireError(401, "authentication_error", "invalid x-api-key")
+        if path.startswith(REPORTS) and not admin and self._admin_key is not None:
+            raise WireError(403, "permission_error", "Usage and cost reports need an Admin API key.")
         if not request.headers.get("anthropic-version", "").strip():
             raise WireError.at(Corner.MISSING_VERSION)
         if path.startswith(BATCHES) and (wait := self._rate.take(self._now_us())):

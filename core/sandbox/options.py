@@ -6,7 +6,8 @@ from core.errors import LotwiseError
 
 _ITEM_SHARES = ("error_rate", "expiry_rate", "refusal_rate", "truncation_rate")
 _CREATE_SHARES = ("drop_rate", "server_error_rate", "hang_rate")
-_SHARES = (*_ITEM_SHARES, *_CREATE_SHARES, "early_404_rate", "truncated_results_rate")
+_TROUBLES = (*_ITEM_SHARES, *_CREATE_SHARES, "early_404_rate", "truncated_results_rate")
+_SHARES = (*_TROUBLES, "discount")
 _TIERS = ("haiku_right", "sonnet_right", "opus_right", "fable_right", "answer_noise")
 _LIMITS = ("credit_requests", "queue_limit", "requests_per_minute")
 _NOT_NEGATIVE = (
@@ -104,6 +105,13 @@ class SandboxOptions:
     requests_per_minute: int = field(
         default=0, metadata={"help": "Calls of the batch endpoints a minute; more is a 429. 0 is without limit."}
     )
+    discount: float = field(
+        default=0.0, metadata={"help": "Share off the list price that cost reports show, as a contract would give it."}
+    )
+    usage_by_end: bool = field(
+        default=False,
+        metadata={"help": "Usage reports date the items of a batch by its end rather than by its creation."},
+    )
 
     def __post_init__(self) -> None:
         for name in ("time_scale", "width", "seconds_per_item", "output_share"):
@@ -130,4 +138,4 @@ class SandboxOptions:
     def rehearsed(self) -> dict[str, int | float | bool]:
         """The troubles that are switched on, by name."""
         values = self.as_dict()
-        return {name: values[name] for name in (*_SHARES, *_LIMITS) if values[name]}
+        return {name: values[name] for name in (*_TROUBLES, *_LIMITS) if values[name]}

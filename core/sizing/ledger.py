@@ -7,7 +7,8 @@ from core.sizing.calibration import HIT_RATE
 RECENT = 100
 """Newest predictions whose share inside the interval is one point of the curve: with fewer it jumps about."""
 
-_LEAST = 10
+LEAST = 10
+"""Predictions that came out before a share inside is told: of fewer, one moves it by more than ten points."""
 
 
 def summary(met: pl.DataFrame) -> pl.DataFrame:
@@ -43,7 +44,7 @@ def coverage(met: pl.DataFrame) -> pl.DataFrame:
             inside=pl.col("inside").cast(pl.Float64).rolling_mean(RECENT, min_samples=1).over("measure"),
             bias=pl.col("off").rolling_median(RECENT, min_samples=1).over("measure"),
         )
-        .filter(pl.col("jobs") >= _LEAST)
+        .filter(pl.col("jobs") >= LEAST)
     )
 
 

@@ -12,8 +12,11 @@ import duckdb
 import polars as pl
 
 from core.errors import LotwiseError
+from core.store.cells import Cells, keep_definition
+from core.store.copies import Copies, keep_copies
 from core.store.discretion import rows_without_texts, values_without_texts
 from core.store.lock import FileLock
+from core.store.standing import Standing
 from core.store.statements import migrations, statements, views
 
 T = TypeVar("T")
@@ -47,14 +50,16 @@ class _Rehearsed(Exception):
 
 
 class Transaction:
-    """One atomic write: everything run through it is committed together or not at all."""
+    """One atomic write: everything run through it is committed together or not at all, with what is kept of it."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, *, metadata_only: bool = False) -> None:
         self._connection = connection
         self._metadata_only = metadata_only
+        self._kept = (Cells(connection), Standing(connection), Copies(connection))
 
     def run(self, name: str, /, **params: Any) -> list[dict[str, Any]]:
         """Run the named statement and return its rows (of `RETURNING` or `SELECT`) as dicts."""
+        self._note(name, params)
         return _rows(self._connection, name, values_without_texts(params) if self._metadata_only else params)
 
     def merge(self, name: str, frame: pl.DataFrame, /, **params: Any) -> list[dict[str, Any]]:
@@ -63,9 +68,25 @@ class Transaction:
             frame, params = rows_without_texts(frame), values_without_texts(params)
         self._connection.register("incoming", frame)
         try:
+            self._note(name, params)
             return _rows(self._connection, name, params)
         finally:
             self._connection.unregister("incoming")
+
+    def frame(self, name: str, /, **params: Any) -> pl.DataFrame:
+        """Run the named read as of this transaction and return a frame."""
+        return _frame(self._connection, name, params)
+
+    def complete(self, task: Callable[["Transaction"], T]) -> T:
+        """Run `task` and what follows from all that it ran; nothing but the commit is left."""
+        result = task(self)
+        for kept in self._kept:
+            kept.keep()
+        return result
+
+    def _note(self, name: str, params: dict[str, Any]) -> None:
+        for kept in self._kept:
+            kept.note(name, params)
 
 
 class Store:
@@ -98,6 +119,8 @@ class Store:
             root = _connect(path)
             try:
                 _migrate(root)
+                keep_definition(root)
+                keep_copies(root)
                 metadata_only = _discretion(root, path, asked=metadata_only)
             except BaseException:
                 root.close()
@@ -110,9 +133,7 @@ class Store:
     def query(self, name: str, /, **params: Any) -> pl.DataFrame:
         """Run the named read on a cursor of its own (a snapshot) and return a frame."""
         with self._cursor() as cursor:
-            frame: pl.DataFrame = cursor.sql(statements()[name], params=params or None).pl()
-            # DuckDB calls its zone Etc/UTC, which Polars refuses to compare with UTC.
-            return frame.with_columns(pl.selectors.datetime(time_zone="Etc/UTC").dt.convert_time_zone("UTC"))
+            return _frame(cursor, name, params)
 
     def write(self, task: Callable[[Transaction], T]) -> T:
         """Run `task` on the writer thread in one transaction and return its result after the commit.
@@ -138,6 +159,11 @@ class Store:
             result: T = done.result
         return result
 
+    def make_room(self) -> None:
+        """Give blocks of rows that are gone back to the file, where nothing holds on to them, to be filled anew."""
+        with self._cursor() as cursor, suppress(duckdb.TransactionException):  # somebody reads: another time
+            cursor.execute("CHECKPOINT").fetchall()
+
     def close(self) -> None:
         """Let queued writes finish, checkpoint, close the file and give the lock back; safe to call twice."""
         with self._closing:
@@ -160,7 +186,7 @@ class Store:
             task, done = entry
             try:
                 connection.execute("BEGIN")
-                result = task(Transaction(connection, metadata_only=self.metadata_only))
+                result = Transaction(connection, metadata_only=self.metadata_only).complete(task)
                 connection.execute("COMMIT")
             except BaseException as error:  # handed to the caller: the writer itself must live on
                 _roll_back(connection)
@@ -220,6 +246,12 @@ def _rows(connection: duckdb.DuckDBPyConnection, name: str, params: dict[str, An
     connection.execute(statements()[name], params or None)
     columns = [column[0] for column in connection.description or ()]
     return [dict(zip(columns, row, strict=True)) for row in connection.fetchall()]
+
+
+def _frame(connection: duckdb.DuckDBPyConnection, name: str, params: dict[str, Any]) -> pl.DataFrame:
+    frame: pl.DataFrame = connection.sql(statements()[name], params=params or None).pl()
+    # DuckDB calls its zone Etc/UTC, which Polars refuses to compare with UTC.
+    return frame.with_columns(pl.selectors.datetime(time_zone="Etc/UTC").dt.convert_time_zone("UTC"))
 
 
 def _told(error: BaseException) -> BaseException:

@@ -2,23 +2,20 @@
 
 -- name: item_status
 -- Where each item stands: backlog, in flight, complete (a usable result exists), set aside (given up) or failed.
--- Copies that trials sent are no work.
+-- Copies that trials sent are no work. What waits alone is read by `item.waits`, which is quicker.
 CREATE OR REPLACE VIEW item_status AS
-SELECT i.item_id, i.class_id, i.model, i.import_id, i.line, i.payload_bytes, i.max_tokens, i.created_at,
-       coalesce(a.attempts, 0) AS attempts,
-       a.cost_usd,
-       CASE WHEN a.attempts IS NULL THEN 'backlog'
-            WHEN a.usable THEN 'complete'
-            WHEN a.open THEN 'in flight'
+SELECT i.rowid AS place, i.item_id, i.class_id, i.model, i.import_id, i.line, i.payload_bytes, i.max_tokens, i.created_at,
+       CASE WHEN i.waits THEN 'backlog'
+            WHEN u.item_id IS NULL THEN 'complete'
+            WHEN u.open THEN 'in flight'
             WHEN s.item_id IS NOT NULL THEN 'set aside'
             ELSE 'failed' END AS status
 FROM item i
 LEFT JOIN (
-    SELECT item_id, count(*) AS attempts, sum(cost_usd) AS cost_usd,
-           coalesce(bool_or(usable), false) AS usable, bool_or(outcome IS NULL) AS open, max(number) AS last
-    FROM attempt GROUP BY item_id
-) a USING (item_id)
-LEFT JOIN set_aside s ON s.item_id = i.item_id AND s.number = a.last
+    SELECT item_id, bool_or(outcome IS NULL) AS open, max(number) AS last
+    FROM unsettled WHERE NOT repaired GROUP BY item_id
+) u ON u.item_id = i.item_id
+LEFT JOIN set_aside s ON s.item_id = u.item_id AND s.number = u.last
 WHERE i.trial_id IS NULL;
 
 -- name: failed_attempt
@@ -29,17 +26,13 @@ WHERE i.trial_id IS NULL;
 -- those of trials: to them a failure is an answer.
 CREATE OR REPLACE VIEW failed_attempt AS
 SELECT a.*,
-       CASE WHEN t.usable THEN 'repaired'
+       CASE WHEN a.repaired THEN 'repaired'
             WHEN s.item_id IS NOT NULL THEN 'set aside'
             WHEN a.number < t.last THEN 'in repair'
             ELSE 'open' END AS fate,
        CASE WHEN f.item_id IS NULL THEN a.cause ELSE 'corrected' END AS open_cause
-FROM attempt a
-JOIN (
-    SELECT item_id, max(number) AS last, coalesce(bool_or(usable), false) AS usable
-    FROM attempt WHERE item_id IN (SELECT item_id FROM attempt WHERE outcome IS NOT NULL AND NOT usable)
-    GROUP BY item_id
-) t USING (item_id)
+FROM unsettled a
+LEFT JOIN (SELECT item_id, max(number) AS last FROM unsettled WHERE NOT repaired GROUP BY item_id) t USING (item_id)
 LEFT JOIN set_aside s ON s.item_id = a.item_id AND s.number = t.last
 LEFT JOIN former_item f ON f.item_id = a.item_id AND a.number BETWEEN f.first_attempt AND f.last_attempt
 WHERE a.outcome IS NOT NULL AND NOT a.usable
@@ -91,14 +84,14 @@ FROM job j
 LEFT JOIN class c USING (class_id)
 LEFT JOIN (
     SELECT job_id,
-           count(*) FILTER (usable) AS usable_items,
-           count(*) FILTER (NOT usable) AS failed_items,
+           coalesce(sum(attempts) FILTER (usable), 0)::BIGINT AS usable_items,
+           coalesce(sum(attempts) FILTER (NOT usable), 0)::BIGINT AS failed_items,
            sum(cost_usd) AS cost_usd,
            sum(input_tokens) AS input_tokens,
-           sum(coalesce(cache_write_5m_tokens, 0) + coalesce(cache_write_1h_tokens, 0)) AS cache_write_tokens,
+           sum(cache_write_5m_tokens + cache_write_1h_tokens) AS cache_write_tokens,
            sum(cache_read_tokens) AS cache_read_tokens,
            sum(output_tokens) AS output_tokens
-    FROM attempt GROUP BY job_id
+    FROM cost_cell GROUP BY job_id
 ) a USING (job_id)
 LEFT JOIN (
     SELECT job_id,
@@ -109,30 +102,65 @@ LEFT JOIN (
     FROM failed_attempt GROUP BY job_id
 ) f USING (job_id);
 
+-- name: work_cell
+-- The cost cells of work, without those of trials, and the units that they give: usable attempts, their output tokens
+-- or what was counted in them, as their class's owner chose. `uncounted`: usable attempts whose units are not known.
+-- Cost per unit is cost / units wherever it is shown, of classes with one unit only.
+CREATE OR REPLACE VIEW work_cell AS
+SELECT a.*, c.name AS class_name, j.role, j.parent_job_id,
+       CASE WHEN a.usable IS NOT TRUE THEN 0
+            WHEN u.kind IS NULL THEN a.attempts
+            WHEN u.kind = 'output_tokens' THEN a.output_tokens
+            ELSE a.counted_units END AS units,
+       coalesce(u.noun, 'usable item') AS unit,
+       CASE WHEN a.usable AND NOT a.counted AND u.kind <> 'output_tokens' THEN a.attempts ELSE 0 END AS uncounted
+FROM cost_cell a
+LEFT JOIN job j ON j.job_id = a.job_id
+LEFT JOIN class c ON c.class_id = a.class_id
+LEFT JOIN class_unit u ON u.class_name = c.name
+WHERE j.trial_id IS NULL;
+
 -- name: unit_cost_day
--- Cost, usable items and tokens of work by day, class and model; cost per unit is cost / units wherever it is shown.
+-- Cost, units and tokens of work by day, class and model.
 CREATE OR REPLACE VIEW unit_cost_day AS
-SELECT (a.submitted_at AT TIME ZONE 'UTC')::DATE AS day, a.class_id, c.name AS class_name, a.model,
-       count(*) AS attempts,
-       count(*) FILTER (a.usable) AS units,
-       count(*) FILTER (NOT a.usable) AS failures,
-       count(*) FILTER (a.number > 1) AS reruns,
-       sum(a.cost_usd) AS cost_usd,
-       sum(a.cost_usd) FILTER (NOT a.usable) AS wasted_usd,
-       sum(a.input_tokens) AS input_tokens,
-       sum(coalesce(a.cache_write_5m_tokens, 0) + coalesce(a.cache_write_1h_tokens, 0)) AS cache_write_tokens,
-       sum(a.cache_read_tokens) AS cache_read_tokens,
-       sum(a.output_tokens) AS output_tokens
-FROM attempt a
-LEFT JOIN class c USING (class_id)
-WHERE a.outcome IS NOT NULL AND a.job_id NOT IN (SELECT job_id FROM job WHERE trial_id IS NOT NULL)
+SELECT day, class_id, class_name, model,
+       sum(attempts)::BIGINT AS attempts,
+       sum(units)::BIGINT AS units,
+       coalesce(sum(attempts) FILTER (NOT usable), 0)::BIGINT AS failures,
+       coalesce(sum(attempts) FILTER (rerun), 0)::BIGINT AS reruns,
+       sum(cost_usd) AS cost_usd,
+       sum(cost_usd) FILTER (NOT usable) AS wasted_usd,
+       sum(input_tokens) AS input_tokens,
+       sum(cache_write_5m_tokens + cache_write_1h_tokens) AS cache_write_tokens,
+       sum(cache_read_tokens) AS cache_read_tokens,
+       sum(output_tokens) AS output_tokens
+FROM work_cell
 GROUP BY ALL;
 
--- name: late_twin
--- Usable results of items that were complete already: recorded, never handed over. What others sent is no twin.
-CREATE OR REPLACE VIEW late_twin AS
-SELECT a.* FROM attempt a JOIN completion d USING (item_id) JOIN job j ON j.job_id = a.job_id
-WHERE a.usable AND a.job_id <> d.job_id AND j.role <> 'history';
+-- name: job_due
+-- Every job of work that was sent, by when its results had to be there, and whether they were; null while it runs. Its
+-- run or plan states it, a repair has the time of the job that it repairs. Else it is the time that nine of ten were
+-- predicted to take, else the 24 hours of the service. Primers are left out: the jobs behind them wait for them.
+CREATE OR REPLACE VIEW job_due AS
+WITH RECURSIVE origin AS (
+    SELECT job_id, plan_id FROM job WHERE parent_job_id IS NULL
+    UNION ALL
+    SELECT j.job_id, o.plan_id FROM job j JOIN origin o ON j.parent_job_id = o.job_id
+), needed AS (
+    SELECT o.job_id, min(coalesce(r.needed_by, p.deadline)) AS stated_at
+    FROM origin o
+    LEFT JOIN plan p ON p.plan_id = o.plan_id
+    LEFT JOIN recurring_run r ON r.plan_id = o.plan_id
+    GROUP BY o.job_id
+)
+SELECT j.job_id, (j.submitted_at AT TIME ZONE 'UTC')::DATE AS day, j.submitted_at, j.ended_at,
+       CASE WHEN n.stated_at IS NOT NULL THEN 'stated' WHEN p.high IS NOT NULL THEN 'predicted' ELSE 'service' END AS basis,
+       coalesce(n.stated_at, j.submitted_at + to_seconds(coalesce(p.high, 86400))) AS due_at,
+       CASE WHEN n.stated_at IS NOT NULL THEN coalesce(j.ingested_at, j.ended_at) ELSE j.ended_at END <= due_at AS in_time
+FROM job j
+LEFT JOIN needed n ON n.job_id = j.job_id
+LEFT JOIN prediction p ON p.job_id = j.job_id AND p.measure = 'seconds'
+WHERE j.submitted_at IS NOT NULL AND j.trial_id IS NULL AND j.role <> 'primer';
 
 -- name: job_fault
 -- Faults of finished jobs by class: items that failed billed and unbilled, and whether the class's part of the job was
@@ -144,8 +172,8 @@ SELECT f.job_id, f.class_id, f.model, j.submitted_at, sum(f.items)::BIGINT AS it
        coalesce(sum(f.items) FILTER (f.outcome <> 'succeeded'), 0)::BIGINT AS unbilled_faults,
        coalesce(max(f.items) FILTER (NOT f.usable AND f.action IN ('hold', 'edit', 'decide'))
                 >= greatest(0.9 * sum(f.items), 5), false) AS voided
-FROM (SELECT job_id, class_id, model, outcome, usable, cause, action, count(*) AS items
-      FROM attempt WHERE outcome IN ('succeeded', 'errored', 'expired') GROUP BY ALL) f
+FROM (SELECT job_id, class_id, model, outcome, usable, cause, action, sum(attempts) AS items
+      FROM cost_cell WHERE outcome IN ('succeeded', 'errored', 'expired') GROUP BY ALL) f
 JOIN job j USING (job_id)
 WHERE j.role NOT IN ('repair', 'twin') AND j.trial_id IS NULL AND j.submitted_at IS NOT NULL
 GROUP BY f.job_id, f.class_id, f.model, j.submitted_at;
@@ -161,10 +189,10 @@ FROM prediction p
 JOIN job j USING (job_id)
 LEFT JOIN class c USING (class_id)
 JOIN (
-    SELECT job_id, CASE WHEN count(cost_usd) = count(*) THEN sum(cost_usd) END AS cost_usd,
-           sum(cache_read_tokens) / nullif(sum(coalesce(cache_read_tokens, 0) + coalesce(cache_write_5m_tokens, 0)
-                                               + coalesce(cache_write_1h_tokens, 0)), 0) AS hit_rate
-    FROM attempt WHERE job_id IN (SELECT job_id FROM prediction) GROUP BY job_id
+    SELECT job_id, CASE WHEN sum(unpriced) = 0 THEN sum(cost_usd) END AS cost_usd,
+           sum(cache_read_tokens)
+               / nullif(sum(cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens), 0) AS hit_rate
+    FROM cost_cell WHERE job_id IN (SELECT job_id FROM prediction) GROUP BY job_id
 ) a USING (job_id)
 WHERE j.state = 'done' AND j.ended_at IS NOT NULL AND j.canceled = 0 AND j.item_count = p.items
   AND actual IS NOT NULL AND (actual > 0 OR p.measure = 'hit_rate');

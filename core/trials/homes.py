@@ -8,7 +8,7 @@ from core.store import Store
 
 
 class NoSuchClass(LotwiseError):
-    """There is no class of this id or name, or several have the name. `route list` shows them with their ids."""
+    """There is no class of this id or name, or several have the name. The Classes page and `route list` show them."""
 
 
 class NoSuchRoute(LotwiseError):

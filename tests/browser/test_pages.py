@@ -23,8 +23,11 @@ PAGES = {
     "schedule": "Schedule",
     "results": "Results",
     "trends": "Trends",
+    "savings": "Savings",
     "what_if": "What if",
     "history": "Account history",
+    "prices": "Prices",
+    "reconcile": "Reconcile",
     "audit": "Audit log",
 }
 

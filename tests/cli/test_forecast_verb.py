@@ -61,7 +61,7 @@ def test_a_refusal_is_a_document_with_its_reason(tmp_path: Path, call: Call, say
     assert "30 days of history; it takes 56" in told["reason"]
 
     bad = written(tmp_path, [5.0, -1.0], "bad.csv")
-    assert "1 values are negative" in call("forecast", bad, "--horizon", 28, code=1)["reason"]
+    assert "1 value is negative" in call("forecast", bad, "--horizon", 28, code=1)["reason"]
     empty = tmp_path / "empty.csv"
     empty.write_text("date,value\n")
     assert call("forecast", empty, "--horizon", 28, code=1)["refused"] is True

@@ -111,7 +111,7 @@ def line(row: dict[str, Any], text: str = "") -> str:
 
 def waiting(item: str) -> dict[str, Any]:
     """An item as it is imported."""
-    names = {"item_id": item, "content_hash": item, "import_id": "i", "line": 1, "model": MODEL, "class_id": "c"}
+    names = {"item_id": item, "content_hash": len(item), "import_id": "i", "line": 1, "model": MODEL, "class_id": "c"}
     lists = {"chain": pl.Series([1], dtype=pl.UInt64), "depths": [10]}
     return names | lists | {"payload_bytes": 100, "max_tokens": 100, "created_at": NOW}
 

@@ -5,9 +5,12 @@ from decimal import Decimal
 import pytest
 
 from core import actions
+from core.actions.opportunities import workload
 from core.jobs.hit_rates import learn
 from core.jobs.repair import NothingToRepair
 from core.jobs.results import results_path
+from core.opportunities.opportunity import Kind
+from core.opportunities.prefixes import cache_savings
 from tests.jobs.driving import Bench, MakeBench, lone, shared
 from tests.jobs.looking_back import look_back, marked, rules, send, summaries
 
@@ -63,8 +66,8 @@ def test_a_class_of_history_that_used_the_cache_is_one_worth_caching(bench: Benc
     bench.clock.move(hours=2)
     look_back(bench)
 
-    cold = bench.query("cold_classes", today=bench.clock.now.date(), days=14, floor=0.99, limit=3)
-    assert cold["class_name"].to_list() == ["alpha"]
+    leaking = cache_savings(workload(bench.workspace, now=bench.clock.now))
+    assert [(each.kind, each.class_name, each.confidence) for each in leaking] == [(Kind.PRIME, "alpha", "assumed")]
     listed = bench.query(
         "classes_listed", class_id=None, model=None, state="inferred", waiting=None, text=None, limit=9
     )

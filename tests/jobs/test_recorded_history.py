@@ -88,9 +88,8 @@ def test_two_recorded_batches_come_in_when_they_have_ended(recording: Recording,
     report = actions.import_history(workspace, since=SINCE)
 
     assert found(report) == {"new": (2, 8)}
-    jobs = workspace.store.query(
-        "jobs_ended", first=SINCE.date(), last=SINCE.date().replace(day=9), class_name=None, model=None
-    )
+    everything: dict[str, Any] = {"class_name": None, "models": [], "tag_name": None, "tag_value": None}
+    jobs = workspace.store.query("jobs_ended", first=SINCE.date(), last=SINCE.date().replace(day=9), **everything)
     seconds = sorted((row["ended_at"] - row["submitted_at"]).total_seconds() for row in jobs.iter_rows(named=True))
     assert [round(each, 1) for each in seconds] == [16.6, 29.3]
     assert not jobs["simulated"].any()

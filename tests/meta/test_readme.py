@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
+from datetime import date, timedelta
 from pathlib import Path
 
 import orjson
@@ -94,8 +95,9 @@ def provide(line: str, folder: Path) -> None:
     """Write the request files and tables that a command reads and no earlier one made."""
     for match in TABLE_FILE.finditer(line):
         if not WRITTEN.search(line[: match.start()]):
-            rows = "".join(f"{number},hamburg,{number % 3},1\n" for number in range(30))
-            (folder / match[0]).write_text(f"order,city,stars,correct\n{rows}")
+            first = date(2026, 1, 5)
+            rows = (f"{day},hamburg,{day % 3},1,{first + timedelta(days=day)},{9 + day % 7}\n" for day in range(400))
+            (folder / match[0]).write_text(f"order,city,stars,correct,date,value\n{''.join(rows)}")
     for match in REQUEST_FILE.finditer(line):
         path = folder / match[0]
         if path.exists() or WRITTEN.search(line[: match.start()]):

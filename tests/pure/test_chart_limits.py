@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from core.charts import Figure, failures, predicted_actual, spend, turnaround
-from tests.pure.test_charts import FIRST, SENT, days, failed, jobs
+from tests.pure.charting import FIRST, days
+from tests.pure.test_charts import SENT, failed, jobs
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

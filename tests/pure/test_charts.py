@@ -10,10 +10,11 @@ import pytest
 
 from core.charts import (
     Figure,
+    attribution,
     backlog_classes,
+    expected,
     failures,
     hit_rate,
-    largest_step,
     plan_cost,
     predicted_actual,
     spend,
@@ -21,46 +22,19 @@ from core.charts import (
     unit_cost,
     week_cadence,
 )
-from core.charts.figure import MARKS, log_ticks
+from core.charts.figure import MARK, MARKS, log_ticks
 from core.charts.series import by_class
 from core.wording import usd
+from tests.pure.charting import FIRST, STEP, days, spec_of, step, trend
 
-FIRST = date(2026, 10, 1)
-STEP = FIRST + timedelta(days=20)
 SENT = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
-COUNTS = ("attempts", "units", "failures", "reruns")
-TOKENS = ("input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
-DAY_SCHEMA: dict[str, Any] = (
-    {"day": pl.Date, "class_id": pl.String, "class_name": pl.String, "model": pl.String}
-    | dict.fromkeys(COUNTS, pl.Int64)
-    | {"cost_usd": pl.Decimal(38, 12), "wasted_usd": pl.Decimal(38, 12)}
-    | dict.fromkeys(TOKENS, pl.Int128)
-)
 JOB_SCHEMA: dict[str, Any] = (
     dict.fromkeys(("job_id", "class_name", "model", "role"), pl.String)
     | {"item_count": pl.Int32}
     | dict.fromkeys(("submitted_at", "ended_at"), pl.Datetime("us", "UTC"))
     | {"predicted_usd": pl.Decimal(18, 9), "cost_usd": pl.Decimal(38, 12)}
 )
-
-
-def days(*rows: dict[str, Any]) -> pl.DataFrame:
-    """Rows of `unit_cost_day`; what a test does not name is ordinary."""
-    names = {"class_id": "c1", "class_name": "Triage", "model": "claude-haiku-5-5"}
-    counts = {"attempts": 100, "units": 100, "failures": 0, "reruns": 0}
-    tokens = dict(zip(TOKENS, (1_000, 1_000, 9_000, 500), strict=True))
-    usual = {"day": FIRST, **names, **counts, **tokens, "cost_usd": Decimal("0.5"), "wasted_usd": None}
-    return pl.DataFrame([usual | row for row in rows], schema=DAY_SCHEMA)
-
-
-def trend() -> pl.DataFrame:
-    """Two classes over 40 days; "Invoices" costs four times as much from `STEP` on and reads nothing more."""
-    stretch = [FIRST + timedelta(days=number) for number in range(40)]
-    before = {"class_id": "c2", "class_name": "Invoices"}
-    after = before | {"cost_usd": Decimal(2), "cache_read_tokens": 0}
-    invoices = [{"day": day} | (after if day >= STEP else before) for day in stretch]
-    return days(*({"day": day} for day in stretch), *invoices)
 
 
 def jobs(*rows: dict[str, Any]) -> pl.DataFrame:
@@ -79,6 +53,11 @@ def failed(*rows: tuple[date, str, int, str | None]) -> pl.DataFrame:
     return frame.cast(dict(zip(frame.columns, types, strict=True)))
 
 
+def parts(*rows: tuple[str, str]) -> pl.DataFrame:
+    """Parts of a difference, in USD."""
+    return pl.DataFrame(rows, schema=["part", "usd"], orient="row").with_columns(pl.col("usd").cast(pl.Decimal(38, 12)))
+
+
 def waiting(*rows: tuple[str, int, float, float]) -> pl.DataFrame:
     """Rows of `chart_backlog_classes`."""
     frame = pl.DataFrame(rows, schema=["class_name", "items", "prompt_tokens", "cacheable_tokens"], orient="row")
@@ -93,17 +72,35 @@ def week(moments: Iterable[int]) -> pl.DataFrame:
     return pl.DataFrame({"came": [10.0] * 168, "sent": sent})
 
 
+def usual_days(count: int, known: int) -> pl.DataFrame:
+    """Rows of expected spend; from day `known` on something is expected, and the last day is flagged."""
+    numbers = range(count)
+    columns = {
+        "day": [FIRST + timedelta(days=number) for number in numbers],
+        "usd": [10.0 + number % 3 for number in numbers],
+        **{name: [usd if number >= known else None for number in numbers] for name, usd in USUAL.items()},
+        "flagged": [number == count - 1 for number in numbers],
+    }
+    return pl.DataFrame(
+        columns, schema={"day": pl.Date, "usd": pl.Float64, **dict.fromkeys(USUAL, pl.Float64), "flagged": pl.Boolean}
+    )
+
+
+USUAL = {"expected_usd": 9.0, "low_usd": 7.0, "high_usd": 11.0}
+
 DRAWN: dict[str, Callable[[], Figure]] = {
-    "unit cost": lambda: unit_cost(trend()),
+    "unit cost": lambda: unit_cost(trend(), steps=[step()]),
     "spend": lambda: spend(trend()),
     "hit rate": lambda: hit_rate(trend()),
     "failures": lambda: failures(failed((FIRST, "expired", 12, "0"), (FIRST, "overloaded_error", 3, "0"))),
     "predictions": lambda: predicted_actual(jobs({}, {"job_id": "bbbbbbbb", "cost_usd": Decimal(4)})),
     "turnaround": lambda: turnaround(jobs({}, {"item_count": 900}), window=timedelta(hours=4)),
+    "attribution": lambda: attribution(parts(("cache hits", "7.5"), ("reruns", "-2"), ("contract", "0"))),
     "backlog": lambda: backlog_classes(waiting(("Triage", 300, 1.5e6, 1.2e6), ("Calls", 50, 0.5e6, 0.0))),
     "week": lambda: week_cadence(week(moments=(5, 29)), "UTC"),
     "week of many sends": lambda: week_cadence(week(moments=range(168)), "UTC"),
     "plan": lambda: plan_cost(planned_usd=Decimal("12.30"), plain_usd=Decimal("40.50")),
+    "expected": lambda: expected(usual_days(60, known=28)),
 }
 
 
@@ -111,7 +108,7 @@ DRAWN: dict[str, Callable[[], Figure]] = {
 def test_chart_is_valid_and_describes_itself(name: str) -> None:
     """Every chart passes the Vega-Lite schema, fills its width and carries its words."""
     drawn = DRAWN[name]()
-    spec = _spec(drawn)
+    spec = spec_of(drawn)
 
     assert drawn.empty is None
     assert spec["width"] == "container"
@@ -122,13 +119,13 @@ def test_chart_is_valid_and_describes_itself(name: str) -> None:
 @pytest.mark.parametrize("name", DRAWN)
 def test_same_data_give_the_same_chart(name: str) -> None:
     """A chart whose names changed with every run would be drawn anew and lose its selection."""
-    assert _spec(DRAWN[name]()) == _spec(DRAWN[name]())
+    assert spec_of(DRAWN[name]()) == spec_of(DRAWN[name]())
 
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_every_layer_has_its_own_name(name: str) -> None:
     """Two views of one name are two signals of one name: the browser would show nothing."""
-    spec = _spec(DRAWN[name]())
+    spec = spec_of(DRAWN[name]())
     names = [layer["name"] for layer in spec.get("layer", [spec]) if "name" in layer]
 
     assert len(names) == len(set(names))
@@ -137,7 +134,7 @@ def test_every_layer_has_its_own_name(name: str) -> None:
 @pytest.mark.parametrize("name", DRAWN)
 def test_axes_are_labelled_and_colours_left_to_the_theme(name: str) -> None:
     """Units stand on the axes; a colour set here would be wrong in one of the two themes."""
-    spec = _spec(DRAWN[name]())
+    spec = spec_of(DRAWN[name]())
     layers = spec.get("layer", [spec])
     titles = [
         layer["encoding"][axis]["axis"]["title"]
@@ -146,7 +143,7 @@ def test_axes_are_labelled_and_colours_left_to_the_theme(name: str) -> None:
         if "axis" in layer["encoding"].get(axis, {})
     ]
 
-    assert sum(bool(title) for title in titles) >= (1 if name in {"backlog", "plan"} else 2)
+    assert sum(bool(title) for title in titles) >= (1 if name in {"attribution", "backlog", "plan"} else 2)
     assert "#" not in str([layer["encoding"] for layer in layers])
     for layer in layers:
         assert not {"color", "fill", "stroke"} & set(layer["mark"])
@@ -163,10 +160,13 @@ EMPTY: dict[str, Callable[[], Figure]] = {
     "predictions": lambda: predicted_actual(jobs()),
     "predictions, no price": lambda: predicted_actual(jobs({"predicted_usd": None}, {"cost_usd": None})),
     "turnaround": lambda: turnaround(jobs()),
+    "attribution": lambda: attribution(parts(("contract", "0"))),
     "turnaround, all under way": lambda: turnaround(jobs({"ended_at": None})),
     "backlog": lambda: backlog_classes(waiting()),
     "week": lambda: week_cadence(week(moments=()).with_columns(came=0.0), "UTC"),
     "plan": lambda: plan_cost(planned_usd=None, plain_usd=Decimal(1)),
+    "expected": lambda: expected(usual_days(0, known=0)),
+    "expected, too few days": lambda: expected(usual_days(20, known=28)),
 }
 
 
@@ -181,66 +181,19 @@ def test_nothing_to_draw_says_what_to_do(name: str) -> None:
     assert drawn.empty.endswith(".")
 
 
-def test_unit_cost_names_the_step_and_the_latest_figures() -> None:
-    """What a manager reads in five seconds is also what a screen reader says."""
-    text = unit_cost(trend()).alt
+def test_an_attribution_says_every_part_and_what_they_come_to() -> None:
+    """The largest part first, whichever way it went; what moved nothing is not drawn."""
+    text = attribution(parts(("reruns", "-2"), ("cache hits", "7.5"), ("contract", "0"))).alt
 
-    assert "Invoices rose from $5.00 to $20.00 (×4) on 21 Oct 2026" in text
-    assert "$10.50 more a week" in text
-    assert "Latest: Invoices $20.00 and Triage $5.00." in text
-    assert "×4 since 21 Oct 2026" in str(_spec(unit_cost(trend())))
+    assert text == "The difference of +$5.50 by what it comes from: cache hits +$7.50 and reruns -$2.00."
 
 
-def test_the_step_is_found_in_a_long_history_too() -> None:
-    """A year is drawn by week, but a step is still dated by its day."""
-    year = days({"day": FIRST - timedelta(days=300)})
-
-    assert "(×4) on 21 Oct 2026" in unit_cost(pl.concat([year, trend()])).alt
-
-
-def test_unit_cost_without_a_step_has_no_mark() -> None:
-    """Ordinary weather is not announced."""
-    calm = days(*({"day": FIRST + timedelta(days=n)} for n in range(20)))
-
-    assert "Largest step" not in unit_cost(calm).alt
-    assert "since" not in str(_spec(unit_cost(calm)))
-    assert "since" not in str(_spec(unit_cost(trend(), annotate=False)))
-
-
-def test_unit_cost_is_linear_until_classes_lie_far_apart() -> None:
-    """A logarithmic axis is for cents beside dollars only."""
-    assert _y(unit_cost(trend()))["scale"] == {"zero": True}
-    far = pl.concat([trend(), days({"class_name": "Contracts", "cost_usd": Decimal(900)})])
-    assert _y(unit_cost(far))["scale"]["type"] == "log"
-
-
-def test_largest_step_is_the_one_with_most_money() -> None:
-    """A class that triples for pennies matters less than one that grows by a third for dollars."""
-    rows = []
-    for number in range(30):
-        late = number >= 15
-        rows += [
-            {"day": FIRST + timedelta(days=number), "cost_usd": Decimal("0.03") if late else Decimal("0.01")},
-            {
-                "day": FIRST + timedelta(days=number),
-                "class_name": "Contracts",
-                "cost_usd": Decimal(60) if late else Decimal(90),
-            },
-        ]
-    step = largest_step(by_class(days(*rows)))
-
-    assert step is not None
-    assert (step.class_name, step.day) == ("Contracts", FIRST + timedelta(days=15))
-    assert (round(step.before_usd, 6), round(step.after_usd, 6)) == (0.9, 0.6)
-    assert step.factor == "÷1.5"
-    assert step.weekly_usd == pytest.approx(-210)
-    assert "Contracts fell from $900.00 to $600.00 (÷1.5)" in unit_cost(days(*rows)).alt
-
-
-def test_no_days_no_step() -> None:
-    """A frame without rows has no step, and neither has a single day."""
-    assert largest_step(by_class(days())) is None
-    assert largest_step(by_class(days({}))) is None
+def test_what_is_clicked_is_named() -> None:
+    """A click gives a page what it needs to go on: the day of a bar, the class of a line, the id of a job."""
+    fields = {"spend": "date", "failures": "date", "unit cost": "class_name", "hit rate": "class_name"}
+    for name, field in (fields | {"turnaround": "job_id"}).items():
+        (mark,) = (param for param in spec_of(DRAWN[name]())["params"] if param["name"] == MARK)
+        assert mark["select"]["fields"] == [field]
 
 
 def test_a_class_stays_one_line_when_it_changes_models() -> None:
@@ -322,7 +275,7 @@ def test_predictions_name_how_far_off() -> None:
 def test_newest_jobs_are_drawn() -> None:
     """Old jobs say little about the plans of today, and dots cost bytes."""
     many = jobs(*({"job_id": f"{n:08d}", "submitted_at": SENT + timedelta(minutes=n)} for n in range(600)))
-    spec = _spec(predicted_actual(many))
+    spec = spec_of(predicted_actual(many))
     ids = {row.get("job_id") for rows in spec["datasets"].values() for row in rows} - {None}
 
     assert len(ids) == 400
@@ -380,20 +333,9 @@ def test_log_ticks_are_few_and_round() -> None:
     assert log_ticks(0.06, 98) == [0.01, 0.1, 1, 10, 100]
 
 
-def _spec(drawn: Figure) -> dict[str, Any]:
-    assert drawn.chart is not None
-    spec: dict[str, Any] = drawn.chart.to_dict()
-    return spec
-
-
-def _y(drawn: Figure) -> dict[str, Any]:
-    encoding: dict[str, Any] = _spec(drawn)["layer"][0]["encoding"]["y"]
-    return encoding
-
-
 def _marks(drawn: Figure) -> int:
     """Rows that are drawn: those of each layer's data set."""
-    spec = _spec(drawn)
+    spec = spec_of(drawn)
     shared = spec.get("data", {}).get("name")
     names = [layer.get("data", {}).get("name", shared) for layer in spec.get("layer", [spec])]
     return sum(len(spec["datasets"][name]) for name in names)

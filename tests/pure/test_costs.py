@@ -16,6 +16,7 @@ from core.prices import NaiveTime, PriceBook, UnknownModel, UnpricedModel
 from core.prices.costs import (
     BILLED_REFUSALS,
     BILLED_REFUSALS_SINCE,
+    NegativeCount,
     UnknownOutcome,
     Usage,
     attempt_cost,
@@ -50,7 +51,7 @@ USAGE_FIELDS = tuple(SCHEMA)[5:]
 
 def attempts(*rows: dict[str, Any]) -> pl.DataFrame:
     """A frame of attempts; what a row leaves out is a plain succeeded one."""
-    ordinary = {"model": "claude-opus-5-5", "at": NOW, "outcome": "succeeded", "output_tokens": 10}
+    ordinary = {"model": "claude-opus-5-5", "at": NOW, "outcome": "succeeded", "input_tokens": 0, "output_tokens": 10}
     return pl.DataFrame([ordinary | row for row in rows], schema=SCHEMA)
 
 
@@ -61,7 +62,7 @@ def single_cost(row: dict[str, Any]) -> Decimal | None:
     rest = {name: row[name] for name in ("model", "at", "outcome", "stop_reason", "refusal_category")}
     try:
         return attempt_cost(BOOK, Usage(**usage), **rest)
-    except (UnknownModel, UnpricedModel, UnknownOutcome):
+    except (NegativeCount, UnknownModel, UnpricedModel, UnknownOutcome):
         return None
 
 
@@ -151,7 +152,8 @@ INSTANTS = [
     for day in [(2026, 3, 13), (2026, 9, 22), (2026, 9, 24), (2026, 9, 28), (2026, 10, 7), (2026, 11, 9)]
     for before in (timedelta(0), timedelta(microseconds=1))
 ]
-COUNTS = st.none() | st.sampled_from([0, 1, 99_999, 100_000, 100_001, 200_000, 200_001]) | st.integers(0, 10**9)
+PRESENT = st.sampled_from([-1, 0, 1, 99_999, 100_000, 100_001, 200_000, 200_001]) | st.integers(0, 10**9)
+COUNTS = st.none() | PRESENT
 ROWS = st.fixed_dictionaries(
     {
         "model": st.sampled_from(
@@ -167,6 +169,7 @@ ROWS = st.fixed_dictionaries(
         "stop_reason": st.sampled_from([None, "end_turn", "max_tokens", "refusal"]),
         "refusal_category": st.sampled_from([None, "bio", "cyber", "frontier_llm", "reasoning_extraction"]),
         **dict.fromkeys(USAGE_FIELDS[:6], COUNTS),
+        **dict.fromkeys(("input_tokens", "output_tokens"), PRESENT),
         "service_tier": st.sampled_from([None, "batch", "standard", "priority"]),
         "inference_geo": st.sampled_from([None, "us", "global", "not_available"]),
     }
@@ -199,6 +202,32 @@ def test_bulk_shows_unknown_costs_as_unknown() -> None:
     assert price_attempts(frame, BOOK)["cost_usd"].to_list() == expected
 
 
+@pytest.mark.parametrize("count", USAGE_FIELDS[:6])
+def test_a_count_that_cannot_be_leaves_the_cost_unknown(count: str) -> None:
+    """Counts below nothing, and messages without input or output, are priced as unknown; what is free stays free."""
+    always = count in ("input_tokens", "output_tokens")
+    priced = price_attempts(
+        attempts(
+            {count: -1},
+            {count: None},
+            {count: -1, "outcome": "errored"},
+            {count: None, "outcome": "errored"},
+            {"stop_reason": "refusal", "refusal_category": "cyber", "output_tokens": 0} | {"input_tokens": -1},
+            {"stop_reason": "refusal", "refusal_category": "cyber", "output_tokens": None},
+        ),
+        BOOK,
+    )
+    known = None if always else Decimal("0.0001")
+    assert priced["cost_usd"].to_list() == [None, known, Decimal(0), Decimal(0), Decimal(0), None]
+
+
+def test_a_negative_count_is_refused() -> None:
+    """One attempt is not priced on a count that cannot be, unless nothing of it is billed."""
+    with pytest.raises(NegativeCount, match="model: claude-opus-5-5"):
+        attempt_cost(BOOK, Usage(cache_read_tokens=-1), model="claude-opus-5-5", at=NOW)
+    assert attempt_cost(BOOK, Usage(output_tokens=-1), model="claude-opus-5-5", at=NOW, outcome="errored") == 0
+
+
 def test_bulk_dates_refusals_like_single() -> None:
     """The first instant of the refusal rule, and the last before it, are the same for frames."""
     frame = attempts(
@@ -227,7 +256,8 @@ def test_bulk_keeps_order_and_columns_of_large_frames() -> None:
         model=pl.lit("claude-opus-5-5"),
         at=pl.lit(NOW),
         outcome=pl.when(pl.col("output_tokens") % 3 == 0).then(pl.lit("expired")).otherwise(pl.lit("succeeded")),
-        **dict.fromkeys([*USAGE_FIELDS[:4], *USAGE_FIELDS[5:], "stop_reason", "refusal_category"], pl.lit(None)),
+        input_tokens=pl.lit(0),
+        **dict.fromkeys([*USAGE_FIELDS[1:4], *USAGE_FIELDS[5:], "stop_reason", "refusal_category"], pl.lit(None)),
     )
     priced = price_attempts(frame, BOOK)
     assert priced.drop("cost_usd").equals(frame)

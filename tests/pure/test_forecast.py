@@ -188,8 +188,8 @@ def test_empty_values_before_the_first_and_after_the_last_are_no_gaps() -> None:
 @pytest.mark.parametrize(
     ("table", "why"),
     [
-        (rows(("2026-01-05", 1), ("2026-01-05", 2)), "1 days come more than once"),
-        (rows(("2026-01-05", 1), ("2026-01-06", -2)), "1 values are negative"),
+        (rows(("2026-01-05", 1), ("2026-01-05", 2)), "1 day comes more than once"),
+        (rows(("2026-01-05", 1), ("2026-01-06", -2)), "1 value is negative"),
         (rows(("2026-01-05", 1), ("yesterday", 2)), "no date like"),
         (rows(("2026-01-05", 1), ("2026-01-06", "many")), "no number"),
         (rows(("2026-01-05", 1), ("2026-01-06", "inf")), "not finite"),

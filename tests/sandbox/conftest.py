@@ -50,10 +50,21 @@ def start(clock: Clock, http: httpx2.Client) -> Iterator[Start]:
     with ExitStack() as stack:
 
         def starting(
-            faults: Faults | None = None, folder: Path | None = None, api_key: str | None = None, **options: Any
+            faults: Faults | None = None,
+            folder: Path | None = None,
+            api_key: str | None = None,
+            admin_key: str | None = None,
+            **options: Any,
         ) -> Server:
             faults = faults or Faults()
-            app = create_app(SandboxOptions(**options), folder=folder, clock=clock, faults=faults, api_key=api_key)
+            app = create_app(
+                SandboxOptions(**options),
+                folder=folder,
+                clock=clock,
+                faults=faults,
+                api_key=api_key,
+                admin_key=admin_key,
+            )
             return Server(stack.enter_context(LoopbackServer(app)).url, clock, faults, http)
 
         yield starting

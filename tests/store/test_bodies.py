@@ -62,7 +62,7 @@ class Shop:
         """Forget everything: opening a store costs more than most examples."""
 
         def forget(tx: Any) -> None:
-            for table in ("item", "import_file", "reject", "class", "plan", "job", "attempt"):
+            for table in ("item", "import_file", "reject", "class", "plan", "job", "attempt", "unsettled"):
                 tx._connection.execute(f"DELETE FROM {table}").fetchall()
 
         self.store.write(forget)

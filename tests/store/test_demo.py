@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,15 @@ from core.intake.payloads import PayloadReader
 from core.jobs.hit_rates import hit_rates
 from core.prices import PriceBook
 from core.requests.blocks import chain_of
+from core.requests.content import content_hash
 from core.requests.request import parse_request
 from core.store import Store
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 SINCE = NOW - timedelta(days=90)
-ALL_DAYS = {"first": SINCE.date(), "last": NOW.date(), "class_name": None, "model": None}
+ALL_DAYS = {"first": SINCE.date(), "last": NOW.date(), "class_name": None, "models": []} | dict.fromkeys(
+    ("tag_name", "tag_value")
+)
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +137,7 @@ def test_every_job_carries_exactly_its_attempts(history: History) -> None:
 
 def test_money_adds_up_between_views(rows: Rows, history: History) -> None:
     """Spend by day, by job and by attempt is the same to the last decimal."""
-    days = rows("trend_days", **ALL_DAYS)["cost_usd"].sum()
+    days = rows("trend_days", **ALL_DAYS, by_tag=None)["cost_usd"].sum()
     jobs = rows("jobs_ended", **ALL_DAYS)["cost_usd"].sum()
 
     assert days == jobs == history.attempts["cost_usd"].sum()
@@ -152,7 +154,7 @@ def test_every_attempt_has_a_price_on_its_day(history: History) -> None:
 
 def test_weekends_are_quiet_and_work_grows(rows: Rows) -> None:
     """A company works on weekdays, and more in the third month than in the first."""
-    days = rows("trend_days", **ALL_DAYS).group_by("day").agg(pl.col("attempts").sum()).sort("day")
+    days = rows("trend_days", **ALL_DAYS, by_tag=None).group_by("day").agg(pl.col("attempts").sum()).sort("day")
     weekend = pl.col("day").dt.weekday() > 5
 
     assert _mean(days.filter(weekend)) < 0.3 * _mean(days.filter(~weekend))
@@ -195,7 +197,7 @@ def test_primers_end_before_their_bodies_start(history: History) -> None:
 
 def test_past_failures_were_repaired_and_recent_ones_are_open(rows: Rows, history: History) -> None:
     """The repair button has something to do, and not the whole past."""
-    jobs = rows("jobs_ended", **ALL_DAYS)
+    jobs = rows("jobs_listed", states=[], roles=[], class_name=None, open_only=False, limit=1_000)
     repairs = jobs.filter(pl.col("role") == "repair")
     still_open = jobs.filter(pl.col("open_failures") > 0)
     left = _open(history)
@@ -225,7 +227,7 @@ def test_open_failures_have_their_real_payload(history: History, folder: Path) -
             line = orjson.dumps({"custom_id": item["item_id"], "params": params})
             hashes, depths, overheads, heads = chain_of(parse_request(line).params)
             assert orjson.dumps(params) == data
-            assert blake2b(canonical, digest_size=16).hexdigest() == item["content_hash"]
+            assert content_hash(canonical) == item["content_hash"]
             assert (params["model"], params["max_tokens"]) == (item["model"], item["max_tokens"])
             stored = (item["chain"], item["depths"], item["overheads"], item["heads"])
             assert (hashes, depths, overheads, heads) == stored
@@ -304,7 +306,7 @@ def _open(history: History) -> pl.DataFrame:
 
 
 def _weeks(rows: Rows, name: str) -> pl.DataFrame:
-    return rows("trend_days", **ALL_DAYS).filter(pl.col("class_name") == name).sort("day")
+    return rows("trend_days", **ALL_DAYS, by_tag=None).filter(pl.col("class_name") == name).sort("day")
 
 
 def _mean(days: pl.DataFrame) -> float:

@@ -16,6 +16,8 @@ from core.export import EXPORTS, NotWritable, UnknownExport, UnknownFormat, expo
 from core.intake.imports import import_file
 from core.jobs.results import results_path
 from core.store import Store, Transaction
+from core.store.cells import make_cells
+from core.store.statements import statements
 from tests.strategies import line, request
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -63,11 +65,14 @@ def attempts(tx: Transaction) -> None:
     ).fetchall()
     for item, outcome, usable, cost in (("done", "succeeded", True, FINE), ("failed", "expired", False, Decimal(0))):
         connection.execute(
-            "INSERT INTO attempt (job_id, item_id, custom_id, class_id, model, number, outcome, usable, cost_usd,"
-            " submitted_at) VALUES ('jobtag22', $item, 'jobtag22-' || $item, 'c', 'claude-haiku-5-5', 1, $outcome,"
+            "INSERT INTO attempt (job_id, item_id, class_id, model, number, outcome, usable, cost_usd,"
+            " submitted_at) VALUES ('jobtag22', $item, 'c', 'claude-haiku-5-5', 1, $outcome,"
             " $usable, $cost, $now)",
             {"item": item, "outcome": outcome, "usable": usable, "cost": cost, "now": NOW},
         ).fetchall()
+    for follows in ("add_unsettled", "mark_attempted"):
+        connection.execute(statements()[follows], {"job_ids": ["jobtag22"]}).fetchall()
+    make_cells(connection)
 
 
 def read(path: Path) -> list[dict[str, Any]]:

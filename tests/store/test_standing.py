@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.jobs.states import JobState
+from core.store.cells import make_cells
 from core.store.statements import migrations, statements, views
 from pages import standing
 
@@ -33,7 +34,7 @@ def schema() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def fill(connection: duckdb.DuckDBPyConnection, states: tuple[JobState, ...], items: list[Any]) -> None:
     """Put jobs and items there as drawn."""
-    for table in ("job", "attempt", "set_aside", "former_item"):
+    for table in ("job", "attempt", "unsettled", "set_aside", "former_item"):
         connection.execute(f"DELETE FROM {table}").fetchall()
     for job, state in zip(JOBS, states, strict=True):
         connection.execute(
@@ -46,7 +47,7 @@ def fill(connection: duckdb.DuckDBPyConnection, states: tuple[JobState, ...], it
         sent = [(job, outcome) for job, outcome in zip(JOBS, tried, strict=True) if outcome]
         for attempt, (job, outcome) in enumerate(sent, 1):
             connection.execute(
-                "INSERT INTO attempt BY NAME SELECT $1 AS job_id, $2 AS item_id, $2 AS custom_id, 'c' AS class_id,"
+                "INSERT INTO attempt BY NAME SELECT $1 AS job_id, $2 AS item_id, 'c' AS class_id,"
                 " 'm' AS model, $3 AS number, $4 AS outcome, $5 AS usable, $6 AS action, $6 AS cause",
                 [
                     job,
@@ -61,8 +62,10 @@ def fill(connection: duckdb.DuckDBPyConnection, states: tuple[JobState, ...], it
             connection.execute("INSERT INTO set_aside VALUES ($1, $2, now(), 'me')", [item, len(sent)]).fetchall()
         if sent and corrected:
             connection.execute(
-                "INSERT INTO former_item VALUES ($1, 1, $2, 'h', 'i', 1, 'm', 0, 1, [], [], now())", [item, len(sent)]
+                "INSERT INTO former_item VALUES ($1, 1, $2, 7, 'i', 1, 'm', 0, 1, [], [], now())", [item, len(sent)]
             ).fetchall()
+    connection.execute(statements()["add_unsettled"], {"job_ids": None}).fetchall()
+    make_cells(connection)
 
 
 @given(st.tuples(*[st.sampled_from(JobState) for _ in JOBS]), st.lists(ITEM, min_size=1, max_size=4))

@@ -98,7 +98,7 @@ def test_every_statement_is_one_statement(name: str) -> None:
 def test_every_statement_binds_on_the_schema(schema: duckdb.DuckDBPyConnection, name: str) -> None:
     """Tables, columns and types are there as the statement has them."""
     sql = statements()[name]
-    if "read_json" in sql or re.search("^(ATTACH|CREATE) ", sql, re.MULTILINE):
+    if "read_json" in sql or re.search("^(ATTACH|CREATE|MERGE) ", sql, re.MULTILINE):
         pytest.skip("binding this one reads its file, or it cannot be prepared")
     schema.execute(f"PREPARE tried AS {sql}").fetchall()
     schema.execute("DEALLOCATE tried").fetchall()

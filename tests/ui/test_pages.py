@@ -57,23 +57,25 @@ def test_an_empty_workspace_says_what_to_do_next(open_app: Open, workspace_dir: 
     assert not app.metric
 
 
-def test_the_overview_answers_in_figures(open_app: Open, demo_workspace: Path) -> None:
-    """Spend, unit cost, hit rate, open failures and backlog are all known on the demo."""
+def test_the_overview_answers_in_five_figures(open_app: Open, demo_workspace: Path) -> None:
+    """Spend, unit cost, hit share, batch share and punctuality are all known on the demo, each with its change."""
     app = open_app(demo_workspace)
 
     values = {metric.label: metric.value for metric in app.metric}
-    assert len(values) == 5
+    assert list(values) == ["Spend, last 30 days", "Cost per 1,000 usable", "Cache hit share", "Batch share", "On time"]
     assert "–" not in values.values()
-    assert values["Open failures"] != "0"
+    assert values["Batch share"] == "100.0%"
+    assert all(str(metric.delta) != "" for metric in app.metric)
 
 
-def test_next_steps_lead_to_the_jobs_to_repair(open_app: Open, demo_workspace: Path) -> None:
-    """The first thing to do is to get the results that are missing."""
+def test_what_needs_attention_leads_to_the_jobs_to_repair(open_app: Open, demo_workspace: Path) -> None:
+    """The first thing is to get the results that are missing; what waits to be sent is not forgotten."""
     app = open_app(demo_workspace)
 
-    links = [link.value for link in app.page_link]
-    assert links[0] == "Open the job"
-    assert app.markdown[1].value.startswith("**Repair")
+    said = [text.value for text in app.markdown]
+    repair, submit = (next(n for n, text in enumerate(said) if text.startswith(word)) for word in ("**Rep", "**Sub"))
+    assert repair < submit
+    assert {"Open the job", "Open the plan"} <= {link.value for link in app.page_link}
 
 
 def test_a_decision_is_not_pushed_out_by_repairs(open_app: Open, workspace_dir: Path) -> None:
@@ -120,40 +122,6 @@ def test_filters_of_the_jobs(open_app: Open, demo_workspace: Path) -> None:
     assert {word for words in shown["standing"] for word in words} <= {"To repair", "To decide"}
 
 
-def test_filters_of_the_trends(open_app: Open, demo_workspace: Path) -> None:
-    """One class and one day leave only their rows."""
-    app = open_app(demo_workspace, "trends.py")
-    rows = app.dataframe[0].value
-    name, day = rows["class_name"][0], rows["day"][0]
-
-    app.selectbox(key="class").select(name).run()
-    assert set(app.dataframe[0].value["class_name"]) == {name}
-
-    app.date_input(key="days").set_value((day, day)).run()
-    assert set(app.dataframe[0].value["day"]) == {day}
-    sound(app)
-
-
-def test_a_link_carries_its_filters(open_app: Open, demo_workspace: Path) -> None:
-    """A shared link opens with the class that it names; one that names nonsense opens with all."""
-    name = open_app(demo_workspace, "trends.py").dataframe[0].value["class_name"][0]
-
-    linked = open_app(demo_workspace, "trends.py", **{"class": name})
-    assert set(linked.dataframe[0].value["class_name"]) == {name}
-
-    nonsense = open_app(demo_workspace, "trends.py", **{"class": "no such class", "by": "moon", "days": "soon"})
-    sound(nonsense)
-    assert len(set(nonsense.dataframe[0].value["class_name"])) > 1
-
-
-def test_lines_by_model(open_app: Open, demo_workspace: Path) -> None:
-    """The same days can be drawn by model."""
-    app = open_app(demo_workspace, "trends.py", by="Model")
-
-    sound(app)
-    assert app.get("vega_lite_chart")
-
-
 def test_a_history_without_a_single_result_is_drawn(open_app: Open, workspace_dir: Path) -> None:
     """The first job failed as a whole: there is spend of nothing and no cost per item, and no page breaks."""
     open_app(workspace_dir)
@@ -167,7 +135,7 @@ def test_a_history_without_a_single_result_is_drawn(open_app: Open, workspace_di
     overview = open_app(workspace_dir)
     values = {metric.label: metric.value for metric in overview.metric}
     assert values["Cost per 1,000 usable"] == "–"
-    assert values["Open failures"] == "1"
+    assert any(text.value.startswith("**Repair 1 item**") for text in overview.markdown)
 
 
 def one_job() -> pl.DataFrame:

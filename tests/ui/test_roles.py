@@ -30,6 +30,7 @@ PAGES = (
     "jobs.py",
     "results.py",
     "trends.py",
+    "savings.py",
     "history.py",
     "audit.py",
 )

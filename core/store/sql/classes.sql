@@ -6,10 +6,9 @@
 WITH ratio AS (
     SELECT model, sum(prefix_tokens) / nullif(sum(prefix_chars), 0)::DOUBLE AS tokens_per_char FROM class GROUP BY model
 ), waiting AS (
-    SELECT s.class_id, count(*) AS items, sum(i.depths[-1])::DOUBLE AS chars
-    FROM item_status s JOIN item i USING (item_id)
-    WHERE s.status = 'backlog'
-    GROUP BY s.class_id
+    SELECT class_id, count(*) AS items, sum(depths[-1])::DOUBLE AS chars
+    FROM item WHERE waits AND trial_id IS NULL
+    GROUP BY class_id
 ), sent AS (
     SELECT class_id, sum(attempts)::BIGINT AS attempts, sum(units)::BIGINT AS units, sum(cost_usd) AS cost_usd,
            sum(cache_read_tokens)::DOUBLE / nullif(sum(cache_read_tokens + cache_write_tokens), 0) AS hit_rate,
@@ -53,15 +52,38 @@ ORDER BY n.level, n.node_id
 SELECT DISTINCT model FROM class ORDER BY model
 
 -- name: class_items
--- Some requests of a class whose text is still kept, those that wait first; the same ones every time.
-SELECT s.item_id, s.status, s.attempts, s.cost_usd, f.source, s.line, s.import_id, i.payload_offset, i.payload_bytes,
-       i.depths[-1] AS chars, count(*) OVER () AS items
-FROM item_status s
-JOIN item i USING (item_id)
-LEFT JOIN import_file f ON f.import_id = s.import_id
-WHERE s.class_id = $class_id AND i.payload_offset IS NOT NULL
-ORDER BY s.status <> 'backlog', hash(s.item_id)
-LIMIT $limit
+-- Some requests of a class whose text is still kept, those that wait first, then the newest that were sent. What an item
+-- came to under another class before, other than a failure, is not counted.
+WITH chosen AS MATERIALIZED (
+    (SELECT rowid AS place FROM item
+     WHERE class_id = $class_id AND payload_offset IS NOT NULL AND trial_id IS NULL AND waits
+     ORDER BY hash(item_id) LIMIT $limit)
+    UNION ALL
+    (SELECT rowid AS place FROM item
+     WHERE class_id = $class_id AND payload_offset IS NOT NULL AND trial_id IS NULL AND NOT waits
+     ORDER BY created_at DESC, hash(item_id) LIMIT $limit)
+), shown AS MATERIALIZED (
+    SELECT i.item_id, i.import_id, i.line, i.payload_offset, i.payload_bytes, i.waits, i.created_at,
+           i.depths[-1] AS chars, s.status
+    FROM item i
+    JOIN item_status s ON s.place = i.rowid
+    WHERE i.rowid IN (SELECT place FROM chosen)
+    ORDER BY NOT i.waits, i.created_at DESC, hash(i.item_id) LIMIT $limit
+), tried AS (
+    SELECT item_id, cost_usd FROM attempt
+    WHERE class_id = $class_id AND usable AND item_id IN (SELECT item_id FROM shown)
+    UNION ALL
+    SELECT item_id, cost_usd FROM unsettled WHERE item_id IN (SELECT item_id FROM shown)
+)
+SELECT i.item_id, i.status, coalesce(a.attempts, 0) AS attempts, a.cost_usd, f.source, i.line, i.import_id,
+       i.payload_offset, i.payload_bytes, i.chars,
+       (SELECT count(*) FROM item
+        WHERE class_id = $class_id AND payload_offset IS NOT NULL AND trial_id IS NULL) AS items
+FROM shown i
+LEFT JOIN (SELECT item_id, count(*) AS attempts, sum(cost_usd) AS cost_usd FROM tried GROUP BY item_id) a
+    USING (item_id)
+LEFT JOIN import_file f ON f.import_id = i.import_id
+ORDER BY NOT i.waits, i.created_at DESC, hash(i.item_id)
 
 -- name: class_jobs
 -- What caching did for a class, job by job, newest first; a prediction is the job's own, so only where it carries
@@ -70,9 +92,16 @@ SELECT j.job_id, j.role, j.state, j.submitted_at, j.cache_ttl, j.prediction_basi
        a.read_tokens, a.write_tokens, a.read_tokens / nullif(a.read_tokens + a.write_tokens, 0)::DOUBLE AS hit_rate,
        CASE WHEN j.class_id = $class_id THEN j.predicted_read_tokens
             / nullif(j.predicted_read_tokens + j.predicted_write_tokens, 0)::DOUBLE END AS predicted_hit_rate
-FROM (SELECT job_id, count(*) AS items, sum(cost_usd) AS cost_usd, sum(cache_read_tokens)::BIGINT AS read_tokens,
-             sum(cache_write_5m_tokens + cache_write_1h_tokens)::BIGINT AS write_tokens
-      FROM attempt WHERE class_id = $class_id GROUP BY job_id) a
+FROM (SELECT job_id, sum(items)::BIGINT AS items, sum(cost_usd) AS cost_usd, sum(read_tokens)::BIGINT AS read_tokens,
+             sum(write_tokens)::BIGINT AS write_tokens
+      FROM (SELECT job_id, attempts AS items, cost_usd, cache_read_tokens AS read_tokens,
+                   cache_write_5m_tokens + cache_write_1h_tokens AS write_tokens
+            FROM cost_cell WHERE class_id = $class_id
+            UNION ALL
+            SELECT job_id, 1, NULL, NULL, NULL FROM attempt
+            WHERE class_id = $class_id AND outcome IS NULL
+              AND job_id IN (SELECT job_id FROM unsettled WHERE outcome IS NULL))
+      GROUP BY job_id) a
 JOIN job j USING (job_id)
 ORDER BY j.created_at DESC, j.job_id
 LIMIT $limit
@@ -81,8 +110,7 @@ LIMIT $limit
 -- Where the parameters of all requests lie that were never attempted.
 SELECT i.item_id, i.import_id, i.payload_offset, i.payload_bytes
 FROM item i
-WHERE i.payload_offset IS NOT NULL AND i.trial_id IS NULL
-  AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
+WHERE i.payload_offset IS NOT NULL AND i.trial_id IS NULL AND i.waits
 ORDER BY i.import_id, i.payload_offset
 
 -- name: classes_of_items
@@ -96,4 +124,4 @@ ORDER BY c.name, c.class_id
 -- One value for what waits: it moves when an item comes, goes, is corrected or routed, and with nothing else.
 SELECT coalesce(bit_xor(hash(item_id, content_hash, model)), 0)::VARCHAR AS fingerprint
 FROM item
-WHERE trial_id IS NULL AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = item.item_id)
+WHERE trial_id IS NULL AND waits

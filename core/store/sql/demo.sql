@@ -25,13 +25,14 @@ INSERT INTO item BY NAME SELECT * FROM incoming
 
 -- name: demo_add_attempts
 -- What every item did in every job it was in, priced on its day.
-INSERT INTO attempt BY NAME SELECT * FROM incoming
+INSERT INTO attempt BY NAME
+SELECT * EXCLUDE (custom_id), nullif(custom_id, job_id || '-' || item_id) AS sent_as FROM incoming
 
 -- name: demo_add_completions
 -- The first usable result of each item, in the order of the jobs' ends.
 INSERT INTO completion
 SELECT (SELECT coalesce(max(seq), 0) FROM completion) + row_number() OVER (ORDER BY j.ended_at, a.job_id, a.item_id),
-       a.item_id, a.job_id, a.custom_id, c.name, j.ended_at
+       a.item_id, a.job_id, c.name, j.ended_at
 FROM attempt a
 JOIN job j ON j.job_id = a.job_id
 LEFT JOIN class c ON c.class_id = a.class_id

@@ -1,8 +1,9 @@
 -- name: export_items
 -- Every item with its class, where it stands and what it has cost.
-SELECT s.item_id, s.status, s.class_id, c.name AS class_name, s.model, f.source, s.line, s.attempts, s.cost_usd,
-       s.created_at
+SELECT s.item_id, s.status, s.class_id, c.name AS class_name, s.model, f.source, s.line,
+       coalesce(a.attempts, 0) AS attempts, a.cost_usd, s.created_at
 FROM item_status s
+LEFT JOIN (SELECT item_id, count(*) AS attempts, sum(cost_usd) AS cost_usd FROM attempt GROUP BY item_id) a USING (item_id)
 LEFT JOIN class c USING (class_id)
 LEFT JOIN import_file f ON f.import_id = s.import_id
 ORDER BY s.created_at, s.item_id

@@ -1,13 +1,16 @@
 -- name: record_completions
 -- The items of a job that are complete now and were not before, numbered on; the first usable result is the one.
 INSERT INTO completion
+WITH done AS MATERIALIZED (  -- of these items alone: all that are complete are many
+    SELECT item_id FROM completion
+    WHERE item_id IN (SELECT item_id FROM attempt WHERE job_id = $job_id AND usable)
+)
 SELECT (SELECT coalesce(max(seq), 0) FROM completion) + row_number() OVER (ORDER BY a.item_id),
-       a.item_id, a.job_id, a.custom_id, c.name, $now
+       a.item_id, a.job_id, c.name, $now
 FROM attempt a
 LEFT JOIN class c ON c.class_id = a.class_id
-WHERE a.job_id = $job_id AND a.usable
-  AND EXISTS (SELECT 1 FROM item i WHERE i.item_id = a.item_id AND i.trial_id IS NULL)
-  AND NOT EXISTS (SELECT 1 FROM completion d WHERE d.item_id = a.item_id)
+WHERE a.job_id = $job_id AND a.usable AND (SELECT trial_id IS NULL FROM job WHERE job_id = $job_id)
+  AND a.item_id NOT IN (SELECT item_id FROM done)
 
 -- name: completed_item
 -- Which item has this number.
@@ -20,7 +23,7 @@ SELECT job_id, count(*) AS items FROM completion GROUP BY job_id ORDER BY job_id
 -- name: handover_rows
 -- The next results to hand over, within a number of rows and of estimated bytes; one at least, if there is one.
 SELECT * EXCLUDE (size_until) FROM (
-    SELECT d.seq, d.item_id, d.custom_id, d.job_id, j.batch_id, d.class_name, a.model, d.completed_at, a.stop_reason,
+    SELECT d.seq, d.item_id, a.custom_id, d.job_id, j.batch_id, d.class_name, a.model, d.completed_at, a.stop_reason,
            a.input_tokens, a.cache_write_5m_tokens, a.cache_write_1h_tokens, a.cache_read_tokens, a.output_tokens,
            a.cost_usd, j.simulated,
            -- A token is about four bytes of text, kept twice (text and message) behind some two thousand of frame.
@@ -35,7 +38,10 @@ ORDER BY seq
 
 -- name: handover_counts
 -- How many items are complete, and how many results came for items that were complete already.
-SELECT (SELECT count(*) FROM completion) AS complete, (SELECT count(*) FROM late_twin) AS late_twins
+-- What others sent is no twin, and no answer to a trial is handed over.
+SELECT complete, (SELECT coalesce(sum(attempts), 0)::BIGINT FROM work_cell WHERE usable AND role <> 'history') - complete
+           AS late_twins
+FROM (SELECT count(*) AS complete FROM completion)
 
 -- name: sinks
 -- Every sink with what lies there and what waits.

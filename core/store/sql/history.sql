@@ -42,14 +42,14 @@ SELECT standing, count(*) AS batches, sum(items)::BIGINT AS items FROM history_b
 
 -- name: history_cost
 -- One row: what everything that came in cost, and how many items have no known price.
-SELECT sum(cost_usd) AS cost_usd, count(*) FILTER (cost_usd IS NULL) AS unpriced
-FROM attempt WHERE job_id IN (SELECT job_id FROM job WHERE role = 'history')
+SELECT sum(cost_usd) AS cost_usd, coalesce(sum(unpriced), 0)::BIGINT AS unpriced
+FROM cost_cell WHERE job_id IN (SELECT job_id FROM job WHERE role = 'history')
 
 -- name: batch_costs
 -- What every batch cost whose results are here, and how many of its attempts have no known price.
-SELECT j.batch_id, sum(a.cost_usd) AS cost_usd, count(*) FILTER (a.cost_usd IS NULL) AS unpriced
-FROM job j JOIN attempt a USING (job_id)
-WHERE j.batch_id IS NOT NULL AND a.outcome IS NOT NULL
+SELECT j.batch_id, sum(a.cost_usd) AS cost_usd, sum(a.unpriced)::BIGINT AS unpriced
+FROM job j JOIN cost_cell a USING (job_id)
+WHERE j.batch_id IS NOT NULL
 GROUP BY j.batch_id
 
 -- name: owner_of_batch
@@ -66,7 +66,7 @@ INSERT INTO job BY NAME SELECT * FROM incoming
 
 -- name: add_history_attempts
 -- What became of each item of an imported batch.
-INSERT INTO attempt BY NAME SELECT * FROM incoming
+INSERT INTO attempt BY NAME SELECT * RENAME (custom_id AS sent_as) FROM incoming
 
 -- name: history_attempts
 -- Every item of the imported batches, as the naming rules see it, and how it is named now.
@@ -76,10 +76,11 @@ WHERE j.role = 'history'
 ORDER BY a.submitted_at, a.job_id, a.custom_id
 
 -- name: rename_history
--- The class and the item of each incoming attempt.
+-- The class and the item of each incoming attempt; what was counted in it by the unit of another class is not known.
 MERGE INTO attempt USING incoming
 ON attempt.job_id = incoming.batch_id AND attempt.custom_id = incoming.custom_id
-WHEN MATCHED THEN UPDATE SET class_id = incoming.class_id, item_id = incoming.item_id
+WHEN MATCHED THEN UPDATE SET class_id = incoming.class_id, item_id = incoming.item_id,
+    counted_units = CASE WHEN attempt.class_id = incoming.class_id THEN attempt.counted_units END
 
 -- name: number_history
 -- Attempts of one item are counted by time, whichever batch came in first; incoming: the items to count.

@@ -18,14 +18,12 @@ WHERE import_id = $import_id
 DELETE FROM import_file WHERE import_id = $import_id
 
 -- name: known_items
--- Which of the incoming items are stored already, with what content, and whether they were never attempted or all of
--- their attempts failed.
-SELECT item_id, content_hash, a.item_id IS NULL AS waits, NOT coalesce(a.open_or_usable, true) AS failed
+-- Which of the incoming items are stored already, with what content and tags, and whether they were never attempted or
+-- all of their attempts failed.
+SELECT item_id, content_hash, coalesce(tag_set, 0) AS tag_set, waits, coalesce(NOT u.open, false) AS failed
 FROM item
-LEFT JOIN (
-    SELECT item_id, bool_or(outcome IS NULL OR coalesce(usable, false)) AS open_or_usable
-    FROM attempt WHERE item_id IN (SELECT item_id FROM incoming) GROUP BY item_id
-) a USING (item_id)
+LEFT JOIN (SELECT item_id, bool_or(outcome IS NULL) AS open FROM unsettled WHERE NOT repaired GROUP BY item_id) u
+    USING (item_id)
 WHERE item_id IN (SELECT item_id FROM incoming)
 
 -- name: keep_former_items
@@ -35,7 +33,7 @@ INSERT INTO former_item BY NAME
 SELECT i.item_id, coalesce(f.last_attempt, 0) + 1 AS first_attempt, a.last_attempt, i.content_hash, i.import_id, i.line,
        i.model, i.payload_offset, i.payload_bytes, i.chain, i.depths, $now::TIMESTAMPTZ AS replaced_at
 FROM item i
-JOIN (SELECT item_id, max(number) AS last_attempt FROM attempt GROUP BY item_id) a USING (item_id)
+JOIN (SELECT item_id, max(number) AS last_attempt FROM unsettled WHERE NOT repaired GROUP BY item_id) a USING (item_id)
 LEFT JOIN (SELECT item_id, max(last_attempt) AS last_attempt FROM former_item GROUP BY item_id) f USING (item_id)
 WHERE i.item_id IN (SELECT item_id FROM incoming) AND a.last_attempt > coalesce(f.last_attempt, 0)
 
@@ -48,8 +46,9 @@ DELETE FROM set_aside WHERE item_id IN (SELECT item_id FROM incoming)
 DELETE FROM item WHERE item_id IN (SELECT item_id FROM incoming)
 
 -- name: add_items
--- New items; the caller has taken out those already stored.
-INSERT INTO item BY NAME SELECT * FROM incoming
+-- New items; the caller has taken out those already stored. Some were attempted before: they take the place of what
+-- failed.
+INSERT INTO item BY NAME SELECT *, item_id NOT IN (SELECT item_id FROM unsettled) AS waits FROM incoming
 
 -- name: add_rejects
 -- Lines set aside, with the reason.
@@ -69,12 +68,11 @@ SELECT NULL::VARCHAR AS class_id, i.item_id, i.model, i.import_id, i.payload_off
        i.heads
 FROM item i
 WHERE i.payload_offset IS NOT NULL AND i.trial_id IS NULL
-  AND (i.class_id IS NULL OR NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id))
+  AND (i.class_id IS NULL OR i.waits)
 UNION ALL
 SELECT class_id, item_id, model, import_id, payload_offset, payload_bytes, chain, depths, heads
 FROM (SELECT * FROM item
-      WHERE class_id IS NOT NULL AND payload_offset IS NOT NULL AND trial_id IS NULL
-        AND EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = item.item_id)
+      WHERE class_id IS NOT NULL AND payload_offset IS NOT NULL AND trial_id IS NULL AND NOT waits AND len(chain) > 0
       QUALIFY row_number() OVER (PARTITION BY class_id ORDER BY created_at DESC, item_id) <= 3)
 UNION ALL
 SELECT class_id, item_id, model, import_id, payload_offset, payload_bytes, chain, depths, heads
@@ -88,6 +86,14 @@ ORDER BY class_id NULLS FIRST, import_id, payload_offset
 INSERT INTO class BY NAME SELECT * FROM incoming
 ON CONFLICT (class_id) DO UPDATE SET prefix_blocks = excluded.prefix_blocks, cut_chars = excluded.cut_chars,
     prefix_chars = excluded.prefix_chars, prefix_tokens = excluded.prefix_tokens, cacheable = excluded.cacheable
+
+-- name: forget_heads
+-- What the incoming classes shared with others: it was found anew.
+DELETE FROM class_head WHERE class_id IN (SELECT class_id FROM incoming)
+
+-- name: add_heads
+-- The beginnings that classes share with others.
+INSERT INTO class_head BY NAME SELECT * FROM incoming
 
 -- name: forget_prefix_nodes
 -- The tree of what waited before: a new one follows.

@@ -129,7 +129,7 @@ FROM job WHERE job_id = $job_id
 -- name: add_twin_attempts
 -- The items of a second batch, attempted once more each; its results name them as the job did.
 INSERT INTO attempt BY NAME
-SELECT $twin_id AS job_id, a.item_id, a.custom_id, a.class_id, a.model, a.marks, a.split_chars, a.entry_id,
+SELECT $twin_id AS job_id, a.item_id, a.custom_id AS sent_as, a.class_id, a.model, a.marks, a.split_chars, a.entry_id,
        -- With content that was corrected since, it stays among the attempts at that content.
        CASE WHEN EXISTS (SELECT 1 FROM former_item f
                          WHERE f.item_id = a.item_id AND a.number BETWEEN f.first_attempt AND f.last_attempt)
@@ -232,7 +232,7 @@ LIMIT 1 OFFSET (SELECT (count(*) // 2)::BIGINT FROM attempt WHERE job_id = $job_
 
 -- name: move_items
 -- Items not yet sent go with another job, each under its new custom_id.
-UPDATE attempt SET job_id = $to_job_id, custom_id = incoming.custom_id
+UPDATE attempt SET job_id = $to_job_id, sent_as = nullif(incoming.custom_id, $to_job_id || '-' || incoming.item_id)
 FROM incoming WHERE attempt.job_id = $from_job_id AND attempt.item_id = incoming.item_id
 
 -- name: wait_for

@@ -1,43 +1,11 @@
 -- Reads of the pages: aggregated here, so that a page receives rows to draw and never rows to count.
 
--- name: headline
--- One row: the 30 days up to $today beside the 30 days before them.
-SELECT sum(cost_usd) FILTER (day > $today::DATE - 30) AS cost_usd,
-       sum(cost_usd) FILTER (day <= $today::DATE - 30) AS cost_before_usd,
-       (sum(units) FILTER (day > $today::DATE - 30))::BIGINT AS units,
-       (sum(units) FILTER (day <= $today::DATE - 30))::BIGINT AS units_before,
-       sum(cost_usd) FILTER (day > $today::DATE - 30)
-           / nullif(sum(units) FILTER (day > $today::DATE - 30), 0)::DOUBLE AS unit_cost_usd,
-       sum(cost_usd) FILTER (day <= $today::DATE - 30)
-           / nullif(sum(units) FILTER (day <= $today::DATE - 30), 0)::DOUBLE AS unit_cost_before_usd,
-       (sum(cache_read_tokens) FILTER (day > $today::DATE - 30))::DOUBLE
-           / nullif(sum(cache_read_tokens + cache_write_tokens) FILTER (day > $today::DATE - 30), 0) AS hit_rate,
-       (sum(cache_read_tokens) FILTER (day <= $today::DATE - 30))::DOUBLE
-           / nullif(sum(cache_read_tokens + cache_write_tokens) FILTER (day <= $today::DATE - 30), 0)
-           AS hit_rate_before
-FROM unit_cost_day
-WHERE day > $today::DATE - 60 AND day <= $today::DATE
-
--- name: rolling_month
--- The last 30 days, each as the sum or the weighted mean of the seven days up to it: weekdays do not show.
-SELECT day, cost_usd::DOUBLE AS cost_usd, cost_usd / nullif(units, 0) AS unit_cost_usd,
-       read / nullif(read + written, 0) AS hit_rate
-FROM (SELECT day, sum(sum(cost_usd)) OVER week AS cost_usd, (sum(sum(units)) OVER week)::DOUBLE AS units,
-             (sum(sum(cache_read_tokens)) OVER week)::DOUBLE AS read,
-             (sum(sum(cache_write_tokens)) OVER week)::DOUBLE AS written
-      FROM unit_cost_day
-      WHERE day > $today::DATE - 37 AND day <= $today::DATE
-      GROUP BY day
-      WINDOW week AS (ORDER BY day RANGE BETWEEN INTERVAL 6 DAYS PRECEDING AND CURRENT ROW))
-WHERE day > $today::DATE - 30
-ORDER BY day
-
 -- name: standing
 -- One row of what waits: items in the backlog, items and jobs with open failures, jobs under way, held or unknown.
-SELECT (SELECT count(*) FROM item_status WHERE status = 'backlog') AS backlog_items,
+SELECT (SELECT count(*) FROM item WHERE waits AND trial_id IS NULL) AS backlog_items,
        f.items AS open_items, f.jobs AS open_jobs, f.repairable AS repairable_items, f.cost_usd AS open_cost_usd,
        j.*,
-       (SELECT count(*) FROM attempt WHERE outcome IS NOT NULL AND cost_usd IS NULL) AS unpriced_attempts
+       (SELECT coalesce(sum(unpriced), 0)::BIGINT FROM cost_cell) AS unpriced_attempts
 FROM (SELECT count(*) AS items, count(DISTINCT job_id) AS jobs,
              count(*) FILTER (action = 'resubmit') AS repairable, sum(cost_usd) AS cost_usd
       FROM open_failure) f,
@@ -56,76 +24,6 @@ WHERE open_failures > 0
 QUALIFY row_number() OVER (PARTITION BY repairable_items > 0 ORDER BY repairable_items DESC, open_failures DESC, job_id)
     <= CASE WHEN repairable_items > 0 THEN $repairs ELSE $decisions END
 ORDER BY repairable DESC, items DESC, job_id
-
--- name: unit_cost_rises
--- Classes whose cost per usable item in the $days up to $today is above that of the $days four weeks earlier.
-SELECT class_id, any_value(class_name) AS class_name,
-       now_usd / now_units AS unit_cost_usd, before_usd / before_units AS unit_cost_before_usd,
-       (now_usd / now_units - before_usd / before_units) * now_units AS extra_usd
-FROM (SELECT class_id, any_value(class_name) AS class_name,
-             sum(cost_usd) FILTER (day > $today::DATE - $days) AS now_usd,
-             nullif(sum(units) FILTER (day > $today::DATE - $days), 0)::DOUBLE AS now_units,
-             sum(cost_usd) FILTER (day <= $today::DATE - 28) AS before_usd,
-             nullif(sum(units) FILTER (day <= $today::DATE - 28), 0)::DOUBLE AS before_units
-      FROM unit_cost_day
-      WHERE day > $today::DATE - 28 - $days AND day <= $today::DATE
-      GROUP BY class_id)
-WHERE now_usd / now_units > before_usd / before_units * (1 + $rise)
-GROUP BY ALL
-ORDER BY extra_usd DESC, class_id
-LIMIT $limit
-
--- name: cold_classes
--- Cacheable classes that read less than $floor of their cached tokens in the $days up to $today.
-SELECT u.class_id, any_value(u.class_name) AS class_name, any_value(u.model) AS model,
-       sum(u.cache_read_tokens)::BIGINT AS read_tokens, sum(u.cache_write_tokens)::BIGINT AS write_tokens,
-       sum(u.cache_read_tokens)::DOUBLE / nullif(sum(u.cache_read_tokens + u.cache_write_tokens), 0) AS hit_rate
-FROM unit_cost_day u JOIN class c USING (class_id)
-WHERE c.cacheable AND u.day > $today::DATE - $days AND u.day <= $today::DATE
-GROUP BY u.class_id
-HAVING hit_rate < $floor
-ORDER BY write_tokens DESC, u.class_id
-LIMIT $limit
-
--- name: trend_days
--- Cost, usable items, reruns and cache tokens by day, class and model, within the filters (null = all).
-SELECT day, class_id, class_name, model,
-       attempts, units, failures, reruns, cost_usd, CASE WHEN failures = 0 THEN 0 ELSE wasted_usd END AS wasted_usd,
-       cost_usd / nullif(units, 0)::DOUBLE AS unit_cost_usd,
-       cache_read_tokens::BIGINT AS cache_read_tokens, cache_write_tokens::BIGINT AS cache_write_tokens,
-       cache_read_tokens::DOUBLE / nullif(cache_read_tokens + cache_write_tokens, 0) AS hit_rate,
-       input_tokens::BIGINT AS input_tokens, output_tokens::BIGINT AS output_tokens
-FROM unit_cost_day
-WHERE day BETWEEN $first::DATE AND $last::DATE
-  AND ($class_name::VARCHAR IS NULL OR class_name = $class_name)
-  AND ($model::VARCHAR IS NULL OR model = $model)
-ORDER BY day, class_name, class_id, model
-
--- name: failure_days
--- Attempts that gave nothing usable, by day and cause, within the filters of the trends.
-SELECT (submitted_at AT TIME ZONE 'UTC')::DATE AS day, coalesce(cause, 'unknown') AS cause,
-       count(*) AS attempts, sum(cost_usd) AS cost_usd
-FROM (SELECT a.*, c.name AS class_name FROM attempt a LEFT JOIN class c USING (class_id)
-      WHERE a.outcome IS NOT NULL AND NOT a.usable
-        AND a.job_id NOT IN (SELECT job_id FROM job WHERE trial_id IS NOT NULL))
-WHERE (submitted_at AT TIME ZONE 'UTC')::DATE BETWEEN $first::DATE AND $last::DATE
-  AND ($class_name::VARCHAR IS NULL OR class_name = $class_name)
-  AND ($model::VARCHAR IS NULL OR model = $model)
-GROUP BY ALL
-ORDER BY day, cause
-
--- name: jobs_ended
--- Jobs that ended, within the filters of the trends, newest first: predicted against actual cost, and how long they took.
-SELECT *
-FROM job_status
-WHERE ended_at IS NOT NULL AND (submitted_at AT TIME ZONE 'UTC')::DATE BETWEEN $first::DATE AND $last::DATE
-  AND ($class_name::VARCHAR IS NULL OR class_name = $class_name)
-  AND ($model::VARCHAR IS NULL OR model = $model)
-ORDER BY submitted_at DESC, job_id
-
--- name: trend_span
--- One row: the first and the last day that has a finished attempt.
-SELECT min(day) AS first, max(day) AS last FROM unit_cost_day
 
 -- name: class_names
 -- Every name of a class, for the filters; classes of one name on several models are one there.
@@ -175,7 +73,7 @@ SELECT coalesce(a.outcome, 'waiting') AS outcome, a.usable, a.cause, a.action,
        count(*) AS items, count(f.item_id) AS open_items, sum(a.cost_usd) AS cost_usd,
        any_value(a.message) AS example
 FROM attempt a
-LEFT JOIN open_failure f ON f.job_id = a.job_id AND f.item_id = a.item_id
+LEFT JOIN (SELECT item_id FROM open_failure WHERE job_id = $job_id) f ON f.item_id = a.item_id
 WHERE a.job_id = $job_id
 GROUP BY a.outcome, a.usable, a.cause, a.action
 ORDER BY a.usable NULLS LAST, items DESC, a.cause

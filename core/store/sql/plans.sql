@@ -9,11 +9,12 @@ JOIN class c USING (class_id)
 LEFT JOIN (SELECT class_id, min(node_id) AS node_id FROM prefix_node WHERE class_id IS NOT NULL GROUP BY class_id) n
     USING (class_id)
 LEFT JOIN (
-    SELECT class_id, avg(output_tokens) AS output_tokens FROM attempt WHERE outcome = 'succeeded' GROUP BY class_id
+    SELECT class_id, sum(output_tokens) / sum(attempts) AS output_tokens
+    FROM cost_cell WHERE outcome = 'succeeded' GROUP BY class_id
 ) o USING (class_id)
 WHERE i.payload_offset IS NOT NULL AND i.trial_id IS NULL
   AND ($class_ids::VARCHAR[] IS NULL OR list_contains($class_ids::VARCHAR[], i.class_id))
-  AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
+  AND i.waits
 ORDER BY i.class_id, i.import_id, i.line
 
 -- name: add_plan
@@ -31,8 +32,8 @@ INSERT INTO job BY NAME SELECT * FROM incoming
 -- One attempt for every incoming item that has none open or usable, and was not routed elsewhere since it was planned;
 -- returns the items claimed.
 INSERT INTO attempt BY NAME
-SELECT n.job_id, n.item_id, n.custom_id, n.class_id, n.model, n.marks, n.split_chars, n.entry_id,
-       (coalesce(p.attempts, 0) + 1)::INTEGER AS number
+SELECT n.job_id, n.item_id, nullif(n.custom_id, n.job_id || '-' || n.item_id) AS sent_as, n.class_id, n.model, n.marks,
+       n.split_chars, n.entry_id, (coalesce(p.attempts, 0) + 1)::INTEGER AS number
 FROM incoming n
 LEFT JOIN (
     SELECT item_id, count(*) AS attempts, bool_or(outcome IS NULL) AS open, bool_or(usable) AS usable

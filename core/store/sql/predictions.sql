@@ -7,11 +7,11 @@ INSERT INTO prediction BY NAME SELECT * FROM incoming
 -- name: classes_that_ran
 -- Every class that had a job, on each model that it ran on, the one with most attempts first.
 SELECT a.class_id, coalesce(c.name, a.class_id) AS name, a.model
-FROM attempt a
+FROM cost_cell a
 LEFT JOIN class c ON c.class_id = a.class_id
-WHERE a.outcome IS NOT NULL AND a.job_id NOT IN (SELECT job_id FROM job WHERE trial_id IS NOT NULL)
+WHERE a.job_id NOT IN (SELECT job_id FROM job WHERE trial_id IS NOT NULL)
 GROUP BY ALL
-ORDER BY count(*) DESC, name, a.model
+ORDER BY sum(a.attempts) DESC, name, a.model
 LIMIT 200
 
 -- name: predictions_listed
@@ -19,7 +19,7 @@ LIMIT 200
 SELECT known_at, job_id, class_name, model, items, measure, point, low, high, actual, basis FROM prediction_met
 WHERE (submitted_at AT TIME ZONE 'UTC')::DATE BETWEEN $first::DATE AND $last::DATE
   AND ($class_name::VARCHAR IS NULL OR class_name = $class_name)
-  AND ($model::VARCHAR IS NULL OR model = $model)
+  AND (len($models::VARCHAR[]) = 0 OR list_contains($models::VARCHAR[], model))
 ORDER BY known_at, job_id, measure
 
 -- name: export_predictions

@@ -75,7 +75,7 @@ SELECT class_id, count(*) AS items, min(created_at) AS oldest_at
 FROM item i
 WHERE payload_offset IS NOT NULL AND class_id IS NOT NULL AND trial_id IS NULL
   AND ($class_ids::VARCHAR[] IS NULL OR list_contains($class_ids::VARCHAR[], class_id))
-  AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
+  AND waits
 GROUP BY class_id
 ORDER BY class_id
 
@@ -95,10 +95,10 @@ SELECT c.class_id, c.name, c.model, c.prefix_tokens, c.cacheable, i.chars, i.max
 FROM class c
 JOIN (SELECT class_id, avg(depths[-1]) AS chars, avg(max_tokens) AS max_tokens
       FROM item WHERE created_at >= $since AND trial_id IS NULL GROUP BY class_id) i USING (class_id)
-LEFT JOIN (SELECT class_id, avg(output_tokens) AS output_tokens,
-                  avg(input_tokens + coalesce(cache_write_5m_tokens, 0) + coalesce(cache_write_1h_tokens, 0)
-                      + coalesce(cache_read_tokens, 0)) AS prompt_tokens
-           FROM attempt WHERE outcome = 'succeeded' GROUP BY class_id) a USING (class_id)
+LEFT JOIN (SELECT class_id, sum(output_tokens) / sum(attempts) AS output_tokens,
+                  sum(input_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_read_tokens)
+                      / sum(attempts) AS prompt_tokens
+           FROM cost_cell WHERE outcome = 'succeeded' GROUP BY class_id) a USING (class_id)
 WHERE $class_ids::VARCHAR[] IS NULL OR list_contains($class_ids::VARCHAR[], c.class_id)
 ORDER BY c.class_id
 

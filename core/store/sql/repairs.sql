@@ -1,11 +1,15 @@
 -- name: slice_causes
 -- The open failures of a job by cause, with those whose parameters are still kept, and when the last of them was tried.
-SELECT f.cause, f.action, count(*)::BIGINT AS items, count(i.payload_offset)::BIGINT AS kept,
+WITH slice AS MATERIALIZED (
+    SELECT item_id, cause, action, cost_usd FROM open_failure WHERE job_id = $job_id
+), gone AS (
+    SELECT i.item_id FROM item i JOIN slice USING (item_id) WHERE i.payload_offset IS NULL  -- few, and quickly found
+)
+SELECT f.cause, f.action, count(*)::BIGINT AS items, count(*) FILTER (g.item_id IS NULL)::BIGINT AS kept,
        sum(f.cost_usd) AS cost_usd, max(coalesce(j.ended_at, j.created_at)) AS failed_at
-FROM open_failure f
-JOIN job j USING (job_id)
-LEFT JOIN item i USING (item_id)
-WHERE f.job_id = $job_id
+FROM slice f
+JOIN job j ON j.job_id = $job_id
+LEFT JOIN gone g USING (item_id)
 GROUP BY f.cause, f.action
 ORDER BY items DESC, f.cause
 
@@ -21,35 +25,46 @@ GROUP BY message ORDER BY items DESC, message LIMIT 1
 -- Open failures of a job whose parameters are kept, but for those that need an edit and had none. Class, model and
 -- parameters are those of now; marks are those that an item had last, none where it was corrected since. `warm` is the
 -- lifetime of its innermost entry where that surely lives: last touched after $since_5m or $since_1h.
-WITH sent AS (
-    SELECT class_id, avg(output_tokens) AS output_tokens, count(*) AS results,
-           quantile_cont(output_tokens, 0.1) AS low_tokens, quantile_cont(output_tokens, 0.9) AS high_tokens
-    FROM attempt WHERE outcome = 'succeeded' GROUP BY class_id
+WITH slice AS MATERIALIZED (
+    SELECT item_id, cause FROM open_failure WHERE job_id = $job_id AND action <> 'edit'
+), sliced AS MATERIALIZED (
+    SELECT i.*, f.cause FROM item i JOIN slice f USING (item_id) WHERE i.payload_offset IS NOT NULL
+), latest AS (
+    -- Enough jobs of each class to know its outputs by.
+    SELECT job_id, class_id FROM cost_cell
+    WHERE outcome = 'succeeded' AND class_id IN (SELECT class_id FROM sliced)
+    GROUP BY job_id, class_id
+    QUALIFY row_number() OVER (PARTITION BY class_id ORDER BY max(submitted_at) DESC, job_id) <= 20
+), sent AS (
+    SELECT a.class_id, avg(a.output_tokens) AS output_tokens, count(*) AS results,
+           quantile_cont(a.output_tokens, 0.1) AS low_tokens, quantile_cont(a.output_tokens, 0.9) AS high_tokens
+    FROM attempt a JOIN latest l ON l.job_id = a.job_id AND l.class_id = a.class_id
+    WHERE a.outcome = 'succeeded' GROUP BY a.class_id
 ), marked AS (
     SELECT item_id, arg_max(marks, number) AS marks, arg_max({'chars': split_chars}, number).chars AS split_chars,
            arg_max(entry_id, number) AS entry_id
-    FROM attempt WHERE len(marks) > 0 GROUP BY item_id
+    FROM attempt
+    WHERE job_id IN (SELECT job_id FROM unsettled WHERE item_id IN (SELECT item_id FROM slice))
+      AND item_id IN (SELECT item_id FROM slice) AND len(marks) > 0
+    GROUP BY item_id
 ), warm AS (
-    SELECT a.entry_id, max(coalesce(j.cache_ttl, '1h')) AS cache_ttl, epoch_us(max(j.submitted_at)) AS touched_us
-    FROM attempt a JOIN job j USING (job_id)
-    WHERE (a.cache_write_5m_tokens > 0 OR a.cache_write_1h_tokens > 0 OR a.cache_read_tokens > 0)
-      AND j.submitted_at >= CASE WHEN j.cache_ttl = '5m' THEN $since_5m ELSE $since_1h END
-    GROUP BY a.entry_id
+    SELECT e.entry_id, max(coalesce(j.cache_ttl, '1h')) AS cache_ttl, epoch_us(max(j.submitted_at)) AS touched_us
+    FROM prompt_evidence e JOIN job j USING (job_id)
+    WHERE e.cached_tokens > 0 AND j.submitted_at >= CASE WHEN j.cache_ttl = '5m' THEN $since_5m ELSE $since_1h END
+    GROUP BY e.entry_id
 )
-SELECT f.item_id, f.cause, i.class_id, c.name AS class_name, i.model, c.prefix_chars,
+SELECT i.item_id, i.cause, i.class_id, c.name AS class_name, i.model, c.prefix_chars,
        c.prefix_tokens, i.payload_bytes, i.max_tokens, coalesce(i.depths[-1], i.payload_bytes) AS chars,
        o.output_tokens, o.low_tokens, o.high_tokens, coalesce(o.results, 0) AS results,
        m.marks, m.split_chars, m.entry_id, w.cache_ttl AS warm, w.touched_us,
        coalesce(list_sum(list_transform(m.marks, lambda block: i.overheads[block + 1])), 0)::BIGINT AS mark_bytes,
        coalesce(i.depths[m.marks[-1]] + m.split_chars, i.depths[m.marks[-1] + 1], 0) AS cached_chars
-FROM open_failure f
-JOIN item i USING (item_id)
+FROM sliced i
 JOIN class c ON c.class_id = i.class_id
 LEFT JOIN sent o ON o.class_id = i.class_id
-LEFT JOIN marked m ON m.item_id = f.item_id AND f.cause <> 'corrected'
+LEFT JOIN marked m ON m.item_id = i.item_id AND i.cause <> 'corrected'
 LEFT JOIN warm w ON w.entry_id = m.entry_id
-WHERE f.job_id = $job_id AND f.action <> 'edit' AND i.payload_offset IS NOT NULL
-ORDER BY f.item_id
+ORDER BY i.item_id
 
 -- name: repairs_of
 -- The repair jobs of a job that carry items which failed there of one of the causes (empty = any), newest first.
@@ -109,8 +124,9 @@ ORDER BY a.number, j.created_at
 
 -- name: item_standing
 -- Where one item stands, and where its content as it is now came from.
-SELECT s.item_id, s.status, s.class_id, c.name AS class_name, s.model, f.source, s.line, s.attempts, s.cost_usd
+SELECT s.item_id, s.status, s.class_id, c.name AS class_name, s.model, f.source, s.line, a.attempts, a.cost_usd
 FROM item_status s
+CROSS JOIN (SELECT count(*) AS attempts, sum(cost_usd) AS cost_usd FROM attempt WHERE item_id = $item_id) a
 LEFT JOIN class c USING (class_id)
 LEFT JOIN import_file f ON f.import_id = s.import_id
 WHERE s.item_id = $item_id

@@ -16,6 +16,9 @@ SELECT custom_id,
                 u.cache_creation_input_tokens - coalesce(u.cache_creation.ephemeral_1h_input_tokens, 0))
            AS cache_write_5m_tokens,
        u.cache_creation.ephemeral_1h_input_tokens AS cache_write_1h_tokens,
+       coalesce(u.cache_creation_input_tokens > 0
+                AND u.cache_creation.ephemeral_5m_input_tokens IS NULL
+                AND u.cache_creation.ephemeral_1h_input_tokens IS NULL, false) AS unsplit_write,
        u.cache_read_input_tokens AS cache_read_tokens,
        u.output_tokens,
        u.server_tool_use.web_search_requests AS web_searches,
@@ -43,7 +46,7 @@ FROM (
 
 -- name: job_attempts
 -- What a job sent: the ids that its results must name, each once.
-SELECT custom_id, item_id, model FROM attempt WHERE job_id = $job_id
+SELECT custom_id, item_id, class_id, model FROM attempt WHERE job_id = $job_id
 
 -- name: outdate_results
 -- Results of content that its owner corrected since are paid for, but answer another question.

@@ -20,12 +20,11 @@ SELECT i.item_id, i.import_id, i.payload_offset AS was_offset,
        coalesce(r.payload_bytes, i.payload_bytes) AS payload_bytes
 FROM item i
 LEFT JOIN routed_item r USING (item_id)
-LEFT JOIN (
-    SELECT item_id, bool_or(outcome IS NULL OR coalesce(usable, false)) AS open_or_usable FROM attempt GROUP BY item_id
-) a USING (item_id)
+LEFT JOIN (SELECT item_id, bool_or(outcome IS NULL) AS open FROM unsettled WHERE NOT repaired GROUP BY item_id) u
+    ON u.item_id = i.item_id
 WHERE coalesce(r.class_id, i.class_id) = $class_id AND i.model <> $model
   AND i.payload_offset IS NOT NULL AND i.trial_id IS NULL
-  AND (a.item_id IS NULL OR (i.import_id = $import_id AND r.item_id IS NULL AND NOT a.open_or_usable))
+  AND (i.waits OR (i.import_id = $import_id AND r.item_id IS NULL AND NOT u.open))
 ORDER BY i.import_id, payload_offset
 
 -- name: keep_owners_requests
@@ -47,7 +46,7 @@ UPDATE routed_item SET route_id = $route_id WHERE item_id IN (SELECT item_id FRO
 -- never was tried keeps its class until classes are found anew; what was would not be looked at then.
 UPDATE item SET model = n.model, payload_offset = n.payload_offset, payload_bytes = n.payload_bytes, chain = n.chain,
                 depths = n.depths, overheads = n.overheads, heads = n.heads, max_tokens = n.max_tokens,
-                class_id = CASE WHEN item.item_id NOT IN (SELECT item_id FROM attempt) THEN item.class_id END
+                class_id = CASE WHEN item.waits THEN item.class_id END
 FROM incoming n
 WHERE item.item_id = n.item_id AND item.payload_offset = n.was_offset
   AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = item.item_id AND (a.outcome IS NULL OR a.usable))
@@ -109,8 +108,8 @@ ORDER BY i.class_id, items DESC, home_id
 
 -- name: others_waiting
 -- What waits in some classes and is not of the class that these owners send.
-SELECT i.item_id FROM item_status i LEFT JOIN routed_item r USING (item_id)
-WHERE i.status = 'backlog' AND list_contains($places::VARCHAR[], i.class_id)
+SELECT i.item_id FROM item i LEFT JOIN routed_item r USING (item_id)
+WHERE i.waits AND i.trial_id IS NULL AND list_contains($places::VARCHAR[], i.class_id)
   AND coalesce(r.class_id, i.class_id) <> $class_id
 
 -- name: follow_with_schedules
@@ -137,22 +136,33 @@ SELECT h.class_id AS home_id, h.name AS home_name, c.class_id, c.model, c.prefix
        coalesce(s.read_tokens, 0)::BIGINT AS read_tokens, coalesce(s.output_tokens, 0)::BIGINT AS output_tokens
 FROM (
     SELECT coalesce(r.class_id, i.class_id) AS home_id, i.class_id, count(*) AS items
-    FROM item_status i LEFT JOIN routed_item r USING (item_id)
-    WHERE i.status = 'backlog' GROUP BY ALL
+    FROM item i LEFT JOIN routed_item r USING (item_id)
+    WHERE i.waits AND i.trial_id IS NULL GROUP BY ALL
 ) w
 FULL JOIN (
-    SELECT coalesce(r.class_id, i.class_id, a.class_id) AS home_id, a.class_id,
-           count(*) AS attempts, count(*) FILTER (a.usable) AS units,
-           CASE WHEN count(a.cost_usd) = count(*) THEN sum(a.cost_usd) END AS cost_usd,
-           sum(a.input_tokens) AS input_tokens, sum(a.cache_read_tokens) AS read_tokens,
-           sum(coalesce(a.cache_write_5m_tokens, 0) + coalesce(a.cache_write_1h_tokens, 0)) AS write_tokens,
-           sum(a.output_tokens) AS output_tokens
-    FROM attempt a JOIN job j USING (job_id)
-    LEFT JOIN item i ON i.item_id = a.item_id
-    LEFT JOIN routed_item r ON r.item_id = a.item_id
-    WHERE a.outcome IS NOT NULL AND j.trial_id IS NULL
-      AND a.submitted_at > $now::TIMESTAMPTZ - INTERVAL 30 DAY AND a.submitted_at <= $now
-    GROUP BY coalesce(r.class_id, i.class_id, a.class_id), a.class_id
+    SELECT home_id, class_id, sum(attempts)::BIGINT AS attempts, sum(units)::BIGINT AS units,
+           CASE WHEN sum(unpriced) = 0 THEN sum(cost_usd) END AS cost_usd, sum(input_tokens) AS input_tokens,
+           sum(read_tokens) AS read_tokens, sum(write_tokens) AS write_tokens, sum(output_tokens) AS output_tokens
+    FROM (
+        SELECT class_id AS home_id, class_id, attempts, CASE WHEN usable THEN attempts ELSE 0 END AS units, cost_usd,
+               unpriced, input_tokens, cache_read_tokens AS read_tokens,
+               cache_write_5m_tokens + cache_write_1h_tokens AS write_tokens, output_tokens
+        FROM work_cell
+        WHERE submitted_at > $now::TIMESTAMPTZ - INTERVAL 30 DAY AND submitted_at <= $now
+        UNION ALL
+        -- What was routed is its owner's class's, and not of the class that it was sent in.
+        SELECT CASE WHEN way > 0 THEN r.class_id ELSE a.class_id END, a.class_id, way,
+               CASE WHEN a.usable THEN way ELSE 0 END, way * a.cost_usd,
+               CASE WHEN a.cost_usd IS NULL THEN way ELSE 0 END, way * coalesce(a.input_tokens, 0),
+               way * coalesce(a.cache_read_tokens, 0),
+               way * (coalesce(a.cache_write_5m_tokens, 0) + coalesce(a.cache_write_1h_tokens, 0)),
+               way * coalesce(a.output_tokens, 0)
+        FROM routed_item r JOIN attempt a USING (item_id) JOIN job j ON j.job_id = a.job_id, unnest([1, -1]) AS ways (way)
+        WHERE a.outcome IS NOT NULL AND j.trial_id IS NULL AND r.class_id <> a.class_id
+          AND a.submitted_at > $now::TIMESTAMPTZ - INTERVAL 30 DAY AND a.submitted_at <= $now
+    )
+    GROUP BY home_id, class_id
+    HAVING attempts > 0
 ) s USING (home_id, class_id)
 FULL JOIN (SELECT class_id AS home_id, class_id FROM route WHERE withdrawn_at IS NULL) t USING (home_id, class_id)
 JOIN class c USING (class_id)

@@ -22,11 +22,12 @@ ORDER BY submitted_at, job_id, class_id
 
 -- name: output_history
 -- Output tokens of each class's results by job: how many, their mean and their variance.
-SELECT a.class_id, c.name AS class_name, a.model, j.submitted_at, count(*) AS items, avg(a.output_tokens) AS mean,
-       coalesce(var_pop(a.output_tokens), 0) AS variance
-FROM attempt a
+SELECT a.class_id, c.name AS class_name, a.model, j.submitted_at, sum(a.attempts)::BIGINT AS items,
+       sum(a.output_tokens) / sum(a.attempts) AS mean,
+       greatest(sum(a.output_squares) / sum(a.attempts) - (sum(a.output_tokens) / sum(a.attempts)) ** 2, 0) AS variance
+FROM cost_cell a
 JOIN job j USING (job_id)
 LEFT JOIN class c ON c.class_id = a.class_id
-WHERE a.outcome = 'succeeded' AND a.output_tokens IS NOT NULL AND j.submitted_at IS NOT NULL
+WHERE a.outcome = 'succeeded' AND j.submitted_at IS NOT NULL
 GROUP BY a.class_id, c.name, a.model, a.job_id, j.submitted_at
 ORDER BY j.submitted_at, a.job_id, a.class_id

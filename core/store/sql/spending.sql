@@ -4,7 +4,7 @@
 SELECT spent.*, committed.*
 FROM (SELECT coalesce(sum(cost_usd) FILTER (submitted_at >= $day), 0) AS day_spent_usd,
              coalesce(sum(cost_usd), 0) AS month_spent_usd
-      FROM attempt
+      FROM cost_cell
       WHERE submitted_at >= $month AND job_id NOT IN (SELECT job_id FROM job WHERE role = 'history')) spent,
      (SELECT coalesce(sum(expected_usd) FILTER (coalesce(submitted_at, $now) >= $day), 0) AS day_committed_usd,
              coalesce(sum(expected_usd) FILTER (coalesce(submitted_at, $now) >= $month), 0) AS month_committed_usd

@@ -15,7 +15,9 @@ SELECT EXISTS (SELECT 1 FROM class WHERE preview <> '') OR EXISTS (SELECT 1 FROM
 
 -- name: payloads_needed
 -- Imports of which some item is not complete yet: it may have to be sent again; and of what open trials send and copy.
-SELECT import_id FROM item_status WHERE status <> 'complete'
+SELECT import_id FROM item WHERE waits AND trial_id IS NULL
+UNION
+SELECT import_id FROM item WHERE trial_id IS NULL AND item_id IN (SELECT item_id FROM unsettled WHERE NOT repaired)
 UNION
 SELECT i.import_id FROM item i JOIN attempt a USING (item_id) WHERE i.trial_id IS NOT NULL AND a.outcome IS NULL
 UNION

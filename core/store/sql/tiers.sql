@@ -6,9 +6,10 @@ SELECT i.item_id, i.class_id, c.name AS class_name, i.model, c.prefix_blocks, c.
 FROM item i
 JOIN class c USING (class_id)
 LEFT JOIN (
-    SELECT class_id, avg(output_tokens) AS output_tokens FROM attempt WHERE outcome = 'succeeded' GROUP BY class_id
+    SELECT class_id, sum(output_tokens) / sum(attempts) AS output_tokens
+    FROM cost_cell WHERE outcome = 'succeeded' GROUP BY class_id
 ) o USING (class_id)
 WHERE list_contains($class_ids::VARCHAR[], i.class_id) AND i.payload_offset IS NOT NULL AND i.trial_id IS NULL
-  AND EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
+  AND NOT i.waits AND len(i.chain) > 0
 ORDER BY i.created_at DESC, i.item_id
 LIMIT $most

@@ -18,8 +18,7 @@ FROM (
            bit_xor(hash(i.item_id, i.content_hash)) OVER (PARTITION BY i.class_id) AS class_hash,
            row_number() OVER (PARTITION BY i.class_id ORDER BY i.depths[-1], i.item_id) AS place
     FROM item i
-    WHERE i.class_id IS NOT NULL AND i.payload_offset IS NOT NULL AND i.trial_id IS NULL
-      AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
+    WHERE i.class_id IS NOT NULL AND i.payload_offset IS NOT NULL AND i.trial_id IS NULL AND i.waits
 ) s
 JOIN class c USING (class_id)
 -- The items in the middle of so many equal parts.
@@ -37,40 +36,32 @@ FROM incoming n WHERE n.class_id = class.class_id
 -- name: class_evidence
 -- What is known of the tokens of every class of the backlog: in its texts, of its prefix as counted and as cached, and
 -- of whole prompts (items, tokens, chars); and how much of it waits.
--- An attempt writes and reads exactly the prefix of its innermost entry; web searches add tokens of their own.
 WITH waiting AS (
     SELECT class_id, count(*) AS waiting_items, sum(depths[-1])::BIGINT AS waiting_chars
     FROM item i
-    WHERE class_id IS NOT NULL AND payload_offset IS NOT NULL AND trial_id IS NULL
-      AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id)
+    WHERE class_id IS NOT NULL AND payload_offset IS NOT NULL AND trial_id IS NULL AND waits
     GROUP BY class_id
 ),
-used AS (
-    SELECT a.class_id, a.model, a.entry_id, i.depths[-1] AS chars, a.input_tokens,
-           coalesce(a.cache_read_tokens, 0) + coalesce(a.cache_write_5m_tokens, 0)
-           + coalesce(a.cache_write_1h_tokens, 0) AS cached
-    FROM attempt a
-    JOIN item i USING (item_id)
-    WHERE a.input_tokens IS NOT NULL AND coalesce(a.web_searches, 0) = 0
-      -- What was corrected since had another text then.
-      AND NOT EXISTS (SELECT 1 FROM former_item f WHERE f.item_id = a.item_id AND f.last_attempt >= a.number)
-),
 whole AS (
-    SELECT class_id, model, count(*) AS items, sum(tokens)::BIGINT AS tokens, sum(chars)::BIGINT AS chars
+    SELECT class_id, model, sum(items)::BIGINT AS items, sum(tokens)::BIGINT AS tokens, sum(chars)::BIGINT AS chars
     FROM (
-        SELECT class_id, model, chars, input_tokens + cached AS tokens FROM used WHERE chars IS NOT NULL
+        SELECT class_id, model, items, tokens, chars FROM prompt_evidence
+        WHERE chars IS NOT NULL AND NOT searched
         UNION ALL
-        SELECT i.class_id, t.model, any_value(i.depths[-1]), any_value(t.tokens)
+        SELECT i.class_id, t.model, 1, any_value(t.tokens), any_value(i.depths[-1])
         FROM token_count t
-        JOIN item i ON i.content_hash = t.content_key
+        JOIN item i ON format('{:016x}', i.content_hash) = t.content_key AND i.waits
         WHERE t.tokens IS NOT NULL AND t.simulated = $simulated
         GROUP BY i.class_id, t.model, t.content_key
     )
     GROUP BY class_id, model
 ),
 entry AS (
-    SELECT entry_id, model, mode(cached) FILTER (cached > 0) AS tokens, bool_and(cached = 0) AS never
-    FROM used WHERE entry_id IS NOT NULL GROUP BY entry_id, model
+    SELECT entry_id, model, arg_max(cached_tokens, items) FILTER (cached_tokens > 0) AS tokens,
+           max(cached_tokens) = 0 AS never
+    FROM (SELECT entry_id, model, cached_tokens, sum(items) AS items
+          FROM prompt_evidence WHERE entry_id IS NOT NULL AND NOT searched GROUP BY ALL)
+    GROUP BY entry_id, model
 )
 SELECT c.class_id, c.model, c.prefix_blocks, c.cut_chars, c.prefix_chars, waiting_items, waiting_chars,
        c.counted_chars IS NOT DISTINCT FROM c.prefix_chars AS texts_counted, c.prefix_count, c.suffix_count_per_char,

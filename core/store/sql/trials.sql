@@ -30,7 +30,7 @@ GROUP BY mine.model
 -- name: class_population
 -- The items of a class of which a copy can be made, with what a sample is spread over.
 SELECT i.item_id, i.import_id, i.depths[-1] AS chars,
-       NOT EXISTS (SELECT 1 FROM attempt a WHERE a.item_id = i.item_id) AS waits
+       i.waits
 FROM item i
 WHERE i.class_id = $class_id AND i.trial_id IS NULL AND i.payload_offset IS NOT NULL
 ORDER BY i.item_id
@@ -84,7 +84,7 @@ ORDER BY a.item_id
 -- name: trial_spending
 -- One row: what a trial cost so far, what its jobs that are not over are predicted to cost, how many of them there are,
 -- and how many of those a person holds up.
-SELECT (SELECT coalesce(sum(a.cost_usd), 0) FROM attempt a JOIN job j USING (job_id) WHERE j.trial_id = $trial_id)
+SELECT (SELECT coalesce(sum(a.cost_usd), 0) FROM cost_cell a JOIN job j USING (job_id) WHERE j.trial_id = $trial_id)
            AS spent_usd,
        coalesce(sum(expected_usd), 0) AS committed_usd, count(*) AS under_way,
        count(*) FILTER (state = 'held') AS held
