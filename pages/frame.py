@@ -15,11 +15,6 @@ from pages.session import visitor, workspace
 from pages.words import literal, plain, say
 
 _DRAWN = "drawn-version"
-_CHOSEN = (
-    "[data-testid=stSliderThumbValue]",
-    "[data-testid=stButtonGroup] button[data-selected=true]",
-    "[data-testid=stTab][aria-selected=true]",
-)
 
 
 @contextmanager
@@ -69,7 +64,9 @@ def _for_operators(options: dict[str, Any]) -> dict[str, Any]:
 
 def legible_controls() -> None:
     """Write what is chosen as the page's text: in the primary colour it is too faint on dark ground for WCAG AA."""
-    st.html(f"<style>{', '.join(_CHOSEN)} {{ color: inherit !important; }}</style>")
+    st.html("<style>[data-testid=stSliderThumbValue] { color: inherit !important; }</style>")
+    st.html("<style>[data-testid=stButtonGroup] button[data-selected=true] { color: inherit !important; }</style>")
+    st.html("<style>[data-testid=stTab][aria-selected=true] { color: inherit !important; }</style>")
 
 
 def empty(name: str, *, page: str | None = None) -> None:

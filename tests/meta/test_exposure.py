@@ -17,6 +17,7 @@ from core.roles import Role, Roles
 from pages import session
 
 READING = {
+    "advise",
     "as_it_is",
     "attributed",
     "audit_items",
@@ -30,7 +31,6 @@ READING = {
     "check_repair",
     "check_trial",
     "class_baselines",
-    "advise",
     "class_routes",
     "class_tiers",
     "class_unit",
@@ -39,12 +39,15 @@ READING = {
     "decomposition",
     "expected_spend",
     "explain",
+    "findings",
     "halted",
     "known_events",
     "movements",
     "term_quantiles",
     "list_graders",
     "item_chain",
+    "judged_to",
+    "known_from",
     "items_to_label",
     "list_schedules",
     "list_trials",
