@@ -1,17 +1,15 @@
 """Hand-over in the life of a workspace: fed by the worker, beside repairs, and from what was there before it was."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 
-import polars as pl
-import pytest
+import duckdb
 
 from core import actions
 from core.store import Store
 from core.store.statements import migrations
 from tests.jobs.driving import Bench, MakeBench, lone, shared
-from tests.jobs.handing import MODEL, NAMES, held, rows_of, waiting
+from tests.jobs.handing import MODEL, NAMES, held, rows_of
 
 START = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
@@ -60,31 +58,35 @@ def test_a_sink_in_trouble_does_not_stop_the_worker(bench: Bench) -> None:
     assert second["trouble"] is None
 
 
-def test_what_was_complete_before_is_handed_over_too(workspace_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_complete_before_is_handed_over_too(workspace_dir: Path) -> None:
     """A workspace of an older release: one row an item, its first usable attempt, those of strangers left out."""
     path = workspace_dir / "lotwise.duckdb"
-    with monkeypatch.context() as older:
-        older.setattr("core.store.database.migrations", lambda: migrations()[:6])
-        older.setattr("core.store.database.views", dict)
-        older.setattr("core.store.database._discretion", lambda *_, **__: False)
-        store = Store.open(path)
-        times = dict.fromkeys(("created_at", "submitted_at", "ended_at"), START)
-        words = {"role": "body", "model": MODEL, "state": "done", "item_count": 2, "body_bytes": 9, "simulated": True}
-        tried = [("j1", "a", 1, False), ("j1", "b", 1, True), ("j2", "a", 2, True), ("j3", "a", 3, True)]
-        attempts = [
-            {"job_id": job, "item_id": item, "custom_id": f"{job}-{item}", "class_id": "c", "model": MODEL}
-            | {"number": number, "outcome": "succeeded", "usable": usable, "cost_usd": Decimal(1)}
-            for job, item, number, usable in [*tried, ("j3", "stranger", 1, True)]
-        ]
-        jobs = pl.DataFrame([words | times | {"job_id": job} for job in ("j1", "j2", "j3")])
-        store.write(
-            lambda tx: (
-                tx.merge("demo_add_jobs", jobs),
-                tx.merge("demo_add_items", pl.DataFrame([waiting(item) for item in "ab"])),
-                tx.merge("demo_add_attempts", pl.DataFrame(attempts)),
-            )
+    tried = [("j1", "a", 1, False), ("j1", "b", 1, True), ("j2", "a", 2, True), ("j3", "a", 3, True)]
+    with duckdb.connect(str(path)) as older:
+        older.execute(
+            "CREATE TABLE migration (number INTEGER PRIMARY KEY, name VARCHAR NOT NULL, applied_at TIMESTAMPTZ)"
         )
-        store.close()
+        for number, name, text in migrations()[:6]:
+            older.execute(text)
+            older.execute("INSERT INTO migration VALUES ($1, $2, now())", [number, name])
+        for job, role in (("j1", "body"), ("j2", "repair"), ("j3", "twin"), ("j4", "history")):
+            older.execute(
+                "INSERT INTO job (job_id, role, model, state, item_count, body_bytes, simulated, created_at,"
+                " submitted_at, ended_at) VALUES ($1, $4, $2, 'done', 2, 9, true, $3, $3, $3)",
+                [job, MODEL, START, role],
+            )
+        older.execute(
+            "INSERT INTO item (item_id, content_hash, import_id, line, model, class_id, chain, depths, payload_bytes,"
+            " max_tokens, created_at)"
+            " SELECT unnest(['a', 'b']), repeat('0', 32), 'i', 1, $1, 'c', [1], [10], 100, 100, $2",
+            [MODEL, START],
+        )
+        for job, item, number, usable in [*tried, ("j4", "of/others", 1, True)]:
+            older.execute(
+                "INSERT INTO attempt (job_id, item_id, custom_id, class_id, model, number, outcome, usable, cost_usd)"
+                " VALUES ($1, $2, $1 || '-' || $2, 'c', $3, $4, 'succeeded', $5, 1)",
+                [job, item, MODEL, number, usable],
+            )
 
     store = Store.open(path)
 
