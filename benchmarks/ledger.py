@@ -19,27 +19,12 @@ from streamlit.testing.v1 import AppTest
 
 from benchmarks.ledger_results import take_in
 from benchmarks.ledger_store import NOW, fill
+from benchmarks.pages import MAIN, PAGES
 from benchmarks.timing import Ratio, seconds
 from core.jobs.spent_prompts import SpentPrompts
 from core.store import Store
 from pages import session
 
-_MAIN = Path(__file__).resolve().parent.parent / "pages" / "main.py"
-_PAGES = (
-    "overview.py",
-    "backlog.py",
-    "sizing.py",
-    "routing.py",
-    "classes.py",
-    "jobs.py",
-    "schedule.py",
-    "results.py",
-    "trends.py",
-    "savings.py",
-    "what_if.py",
-    "prices.py",
-    "reconcile.py",
-)
 _SCAN = (
     "SELECT sum(input_tokens), sum(cache_read_tokens), sum(output_tokens), sum(cost_usd), count(*) FILTER (usable)"
     " FROM attempt"
@@ -59,7 +44,7 @@ def measure() -> Iterator[Ratio]:
         yield _size(folder / "lotwise.duckdb")
         os.environ["LOTWISE_WORKSPACE"] = name
         try:
-            yield from map(_page, _PAGES)
+            yield from map(_page, PAGES)
         finally:
             session.close()
         store = Store.open(folder / "lotwise.duckdb")
@@ -95,7 +80,7 @@ def _page(page: str) -> Ratio:
     """All that the store is asked when a page is opened and nothing is in memory; median of three visits."""
     visits, scans = [], []
     for _ in range(3):
-        test = AppTest.from_file(str(_MAIN), default_timeout=600)
+        test = AppTest.from_file(str(MAIN), default_timeout=600)
         test.run()
         st.cache_data.clear()
         with _asked() as spent:

@@ -12,10 +12,10 @@ from benchmarks.timing import Ratio, seconds
 from core.demo import build_demo
 from pages import session
 
-_MAIN = Path(__file__).resolve().parent.parent / "pages" / "main.py"
+MAIN = Path(__file__).resolve().parent.parent / "pages" / "main.py"
 _ROUNDS = 15
 _GOAL_SECONDS = 0.1
-_PAGES = (
+PAGES = (
     "overview.py",
     "backlog.py",
     "sizing.py",
@@ -40,13 +40,13 @@ def measure() -> list[Ratio]:
         os.environ["LOTWISE_WORKSPACE"] = name
         gc.freeze()  # as app.py does: Streamlit collects garbage after every rerun
         try:
-            return [_page(page) for page in _PAGES]
+            return [_page(page) for page in PAGES]
         finally:
             session.close()
 
 
 def _page(page: str) -> Ratio:
-    test = AppTest.from_file(str(_MAIN), default_timeout=60)
+    test = AppTest.from_file(str(MAIN), default_timeout=60)
     test.run()
     test.switch_page(page).run()
     median = statistics.median(seconds(test.run) for _ in range(_ROUNDS))

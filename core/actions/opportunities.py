@@ -34,12 +34,12 @@ from core.opportunities.workload import (
     DUPLICATES,
     HEADS,
     JOBS,
-    MONTH_DAYS,
     WEEKS,
     Workload,
     last_day,
 )
 from core.sizing.faults import FaultHistory
+from core.trends.movement import MONTH_DAYS
 from core.trials.class_routes import RouteState, stand
 from core.trials.homes import home_classes
 from core.trials.watch import refuted

@@ -12,10 +12,11 @@ import polars as pl
 from core.opportunities.monthly import FOUR_OF_FIVE
 from core.opportunities.opportunity import Confidence, Kind
 from core.opportunities.waste import AT_ONCE, CUT_OFF, USELESS
-from core.opportunities.workload import MONTH_DAYS, Workload
+from core.opportunities.workload import Workload
 from core.prices.repricing import reprice
 from core.trends.attribution import attribute_unit_cost
 from core.trends.lines import units_of
+from core.trends.movement import MONTH_DAYS
 
 State = Literal["early", "kept", "partly", "not kept"]
 How = Literal["taken", "seen"]

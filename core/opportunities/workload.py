@@ -10,11 +10,10 @@ import polars as pl
 
 from core.prices import PriceBook
 from core.prices.book import MONEY
+from core.trends.movement import MONTH_DAYS
 
 WEEKS = 4
 """Weeks that a month is reckoned from: recent enough to be today's work, whole so that each weekday counts alike."""
-
-MONTH_DAYS = 30
 
 IDLE_DAYS = 14
 """A class that did nothing for so long is over: there is nothing left to save."""
